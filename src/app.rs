@@ -1,0 +1,1 @@
+//! Builds every room from the configuration, starts them, waits for a signal, drains.

@@ -1,0 +1,1 @@
+//! `tombolo.yaml`: one struct per room, composed here.

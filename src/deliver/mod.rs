@@ -1,0 +1,1 @@
+//! Doors outward: the outbox worker and its targets.

@@ -1,0 +1,1 @@
+//! `tombolo demo`: three simulated parties around a real gateway, over real sockets.

@@ -1,0 +1,21 @@
+//! The languages others speak: bytes ↔ [`Record`], a tree of text slots that know their span.
+//!
+//! The way in is always the same: bytes → [`charset::Text`] (decoded *before* anything is split)
+//! → [`File`] → [`Record`]s. The way out is an edit of the original: an [`Editor`] turns writes to
+//! slots into [`charset::TextEdit`]s, and [`charset::Text::splice`] applies them to the original
+//! bytes, so that untouched bytes stay untouched. A new record is an edit of a blank one.
+//!
+//! A slot name of a mapping file (`PID-3.4.2`, `收缩压`, `eventBody/BaseInfo/BirthDate`) is resolved
+//! once, when the mapping is compiled, by [`Schema::slot`]; reading a resolved [`Slot`] parses no
+//! text. [`Scope`] says which repetition, group, row or element a rule stands in.
+
+pub mod charset;
+pub mod delimited;
+pub mod hl7v2;
+pub mod record;
+pub mod xml;
+
+pub use charset::{Charset, Charsets, Text, TextEdit};
+pub use record::{
+    Editor, File, List, Place, Read, Record, Schema, Scope, Slot, Span, Unknown, Write,
+};

@@ -1,0 +1,359 @@
+//! Records, slots and scopes: what every format offers to the mapping engine.
+//!
+//! One closed set of formats, dispatched by `match`; no trait objects in the inner loop.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::charset::{Charsets, Text, TextEdit};
+use super::{delimited, hl7v2, xml};
+use crate::error::Result;
+
+/// A half-open range of byte offsets into the *decoded* text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// What a slot holds. HL7 v2 tells "not valued" from "delete this" (`""`); other formats never
+/// give `Null`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read<'r> {
+    /// Nothing: the sender says nothing about it.
+    Absent,
+    /// The sender says that there is none.
+    Null,
+    /// A value: unescaped, unquoted, never empty.
+    Text(Cow<'r, str>),
+}
+
+/// What to put into a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write<'a> {
+    /// This text; the format escapes or quotes it.
+    Text(&'a str),
+    /// "There is none": `""` in HL7 v2, empty elsewhere.
+    Null,
+    /// Empty.
+    Clear,
+}
+
+/// Which instance a rule stands in. The meaning of the numbers belongs to the format; the root of
+/// every record is `Scope::default()`.
+///
+/// * HL7 v2: `group` = group instance (0 = message), `node` = segment index + 1 (0 = none),
+///   `item` = field number, `piece` = repetition (0-based), valid where `item` > 0.
+/// * delimited: `item` = `n` of a numbered column group (0 = none), `piece` = piece of a split + 1.
+/// * XML: `node` = element index (0 = root), `piece` = piece of a split + 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Scope {
+    /// See above.
+    pub group: u32,
+    /// See above.
+    pub node: u32,
+    /// See above.
+    pub item: u16,
+    /// See above.
+    pub piece: u16,
+}
+
+/// The static kind of a scope: where a rule's slots are looked up when a mapping is compiled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In an HL7 message.
+    Hl7(hl7v2::Place),
+    /// In a row.
+    Row(delimited::Place),
+    /// In a document.
+    Xml(xml::Place),
+}
+
+/// A resolved slot: a leaf of a record, relative to a scope of the place it was resolved in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// In an HL7 message.
+    Hl7(hl7v2::Slot),
+    /// In a row.
+    Row(delimited::Slot),
+    /// In a document.
+    Xml(xml::Slot),
+}
+
+/// A resolved list: what an `each` walks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum List {
+    /// Groups, segments or repetitions.
+    Hl7(hl7v2::List),
+    /// Numbered columns or pieces of a cell.
+    Row(delimited::List),
+    /// Elements or pieces of a text.
+    Xml(xml::List),
+}
+
+/// A slot or list name that the source does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// What is wrong with the name.
+    pub what: String,
+    /// The nearest name that exists, or how to write it.
+    pub hint: Option<String>,
+}
+
+/// What a source's records look like: the static side of a format.
+#[derive(Debug, Clone)]
+pub enum Schema {
+    /// HL7 v2.
+    Hl7(hl7v2::Schema),
+    /// CSV and its kin.
+    Row(delimited::Schema),
+    /// XML.
+    Xml(xml::Schema),
+}
+
+/// Bytes of one transfer, read: the records in it, in order.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// The decoded whole.
+    pub text: Arc<Text>,
+    /// Its records. A file with a header and no rows has none.
+    pub records: Vec<Record>,
+}
+
+/// One record.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// An HL7 v2 message.
+    Hl7(hl7v2::Message),
+    /// A row.
+    Row(delimited::Row),
+    /// A document.
+    Xml(xml::Document),
+}
+
+/// Collects writes to one record and turns them into text edits.
+#[derive(Debug)]
+pub enum Editor<'r> {
+    /// Of an HL7 v2 message.
+    Hl7(hl7v2::Editor<'r>),
+    /// Of a row.
+    Row(delimited::Editor<'r>),
+    /// Of a document.
+    Xml(xml::Editor<'r>),
+}
+
+impl Schema {
+    /// The place of rules that stand in no list.
+    pub fn root(&self) -> Place {
+        match self {
+            Schema::Hl7(s) => Place::Hl7(s.root()),
+            Schema::Row(s) => Place::Row(s.root()),
+            Schema::Xml(s) => Place::Xml(s.root()),
+        }
+    }
+
+    /// Resolves a slot name as written in a mapping (`PID-3[2].1`, `.4`, `收缩压`, `药物{n}名称`,
+    /// `a/b/@c`, `.`).
+    pub fn slot(&self, at: &Place, name: &str) -> Result<Slot, Unknown> {
+        Ok(match (self, at) {
+            (Schema::Hl7(s), Place::Hl7(at)) => Slot::Hl7(s.slot(at, name)?),
+            (Schema::Row(s), Place::Row(at)) => Slot::Row(s.slot(at, name)?),
+            (Schema::Xml(s), Place::Xml(at)) => Slot::Xml(s.slot(at, name)?),
+            _ => unreachable!("a place belongs to its schema"),
+        })
+    }
+
+    /// Resolves what an `each` walks (`PID-3`, `DG1`, `ORDER_OBSERVATION.OBSERVATION`,
+    /// `columns 药物{n} for n in 1..2`, `症状 split "/" or ","`, `a/b`), and the place inside it.
+    pub fn list(&self, at: &Place, name: &str) -> Result<(List, Place), Unknown> {
+        Ok(match (self, at) {
+            (Schema::Hl7(s), Place::Hl7(at)) => {
+                let (list, place) = s.list(at, name)?;
+                (List::Hl7(list), Place::Hl7(place))
+            }
+            (Schema::Row(s), Place::Row(at)) => {
+                let (list, place) = s.list(at, name)?;
+                (List::Row(list), Place::Row(place))
+            }
+            (Schema::Xml(s), Place::Xml(at)) => {
+                let (list, place) = s.list(at, name)?;
+                (List::Xml(list), Place::Xml(place))
+            }
+            _ => unreachable!("a place belongs to its schema"),
+        })
+    }
+
+    /// The slot's absolute name, the same for two spellings of one slot: `PID-8` and
+    /// `PID-8[1].1.1` are both `PID-8`. Used in messages and to find slots written twice.
+    pub fn canonical(&self, at: &Place, slot: &Slot) -> String {
+        match (self, at, slot) {
+            (Schema::Hl7(s), Place::Hl7(at), Slot::Hl7(slot)) => s.canonical(at, slot),
+            (Schema::Row(s), Place::Row(at), Slot::Row(slot)) => s.canonical(at, slot),
+            (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => s.canonical(at, slot),
+            _ => unreachable!("a slot belongs to its schema"),
+        }
+    }
+
+    /// Reads a transfer. One broken record of many does not refuse the others: see the format.
+    pub fn read(&self, bytes: &[u8], charsets: &Charsets) -> Result<File> {
+        match self {
+            Schema::Hl7(s) => s.read(bytes, charsets),
+            Schema::Row(s) => s.read(bytes, charsets),
+            Schema::Xml(s) => s.read(bytes, charsets),
+        }
+    }
+
+    /// A canonical empty record, to be filled by edits: what `create` starts from.
+    pub fn blank(&self) -> File {
+        match self {
+            Schema::Hl7(s) => s.blank(),
+            Schema::Row(s) => s.blank(),
+            Schema::Xml(s) => s.blank(),
+        }
+    }
+}
+
+impl Slot {
+    /// The whole field with its delimiters as one text (`unsplit`): a bare `10^9/L` in HL7 v2.
+    /// The same slot in the other formats.
+    #[must_use]
+    pub fn whole(self) -> Slot {
+        match self {
+            Slot::Hl7(slot) => Slot::Hl7(slot.whole()),
+            other => other,
+        }
+    }
+}
+
+impl Record {
+    /// The text it was read from.
+    pub fn text(&self) -> &Arc<Text> {
+        match self {
+            Record::Hl7(r) => r.text(),
+            Record::Row(r) => r.text(),
+            Record::Xml(r) => r.text(),
+        }
+    }
+
+    /// The span of the whole record in the text.
+    pub fn span(&self) -> Span {
+        match self {
+            Record::Hl7(r) => r.span(),
+            Record::Row(r) => r.span(),
+            Record::Xml(r) => r.span(),
+        }
+    }
+
+    /// Reads a slot.
+    pub fn read(&self, at: Scope, slot: &Slot) -> Read<'_> {
+        match (self, slot) {
+            (Record::Hl7(r), Slot::Hl7(slot)) => r.read(at, slot),
+            (Record::Row(r), Slot::Row(slot)) => r.read(at, slot),
+            (Record::Xml(r), Slot::Xml(slot)) => r.read(at, slot),
+            _ => Read::Absent,
+        }
+    }
+
+    /// Where a slot stands; where it would stand, as an empty span, if it is absent.
+    pub fn slot_span(&self, at: Scope, slot: &Slot) -> Span {
+        match (self, slot) {
+            (Record::Hl7(r), Slot::Hl7(slot)) => r.slot_span(at, slot),
+            (Record::Row(r), Slot::Row(slot)) => r.slot_span(at, slot),
+            (Record::Xml(r), Slot::Xml(slot)) => r.slot_span(at, slot),
+            _ => Span::default(),
+        }
+    }
+
+    /// Appends the instances of a list in this scope, in record order.
+    pub fn list(&self, at: Scope, list: &List, out: &mut Vec<Scope>) {
+        match (self, list) {
+            (Record::Hl7(r), List::Hl7(list)) => r.list(at, list, out),
+            (Record::Row(r), List::Row(list)) => r.list(at, list, out),
+            (Record::Xml(r), List::Xml(list)) => r.list(at, list, out),
+            _ => {}
+        }
+    }
+
+    /// Whether `inner` is `outer` or lies inside it.
+    pub fn within(&self, inner: Scope, outer: Scope) -> bool {
+        match self {
+            Record::Hl7(r) => r.within(inner, outer),
+            Record::Row(r) => r.within(inner, outer),
+            Record::Xml(r) => r.within(inner, outer),
+        }
+    }
+
+    /// What the record says about itself: `event` (A01), `message` (ADT^A01), `control` (MSH-10),
+    /// `sender`, `version`, `root` (XML), `line` (first line number in the file).
+    pub fn about(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self {
+            Record::Hl7(r) => r.about(name),
+            Record::Row(r) => r.about(name),
+            Record::Xml(r) => r.about(name),
+        }
+    }
+
+    /// Calls `f` with the canonical name and text of every slot that carries data: coverage.
+    pub fn each_value(&self, f: &mut dyn FnMut(&str, &str)) {
+        match self {
+            Record::Hl7(r) => r.each_value(f),
+            Record::Row(r) => r.each_value(f),
+            Record::Xml(r) => r.each_value(f),
+        }
+    }
+
+    /// Starts editing.
+    pub fn edit(&self) -> Editor<'_> {
+        match self {
+            Record::Hl7(r) => Editor::Hl7(r.edit()),
+            Record::Row(r) => Editor::Row(r.edit()),
+            Record::Xml(r) => Editor::Xml(r.edit()),
+        }
+    }
+}
+
+impl Editor<'_> {
+    /// Writes a slot, in an original scope or one that `insert` gave. Segments, elements and
+    /// columns that do not exist are made at the place the schema gives them. Writing what is
+    /// already there changes nothing.
+    pub fn write(&mut self, at: Scope, slot: &Slot, value: Write<'_>) -> Result<()> {
+        match (self, slot) {
+            (Editor::Hl7(e), Slot::Hl7(slot)) => e.write(at, slot, value),
+            (Editor::Row(e), Slot::Row(slot)) => e.write(at, slot, value),
+            (Editor::Xml(e), Slot::Xml(slot)) => e.write(at, slot, value),
+            _ => unreachable!("a slot belongs to its record"),
+        }
+    }
+
+    /// Makes a new instance of a list at its end, and gives its scope.
+    pub fn insert(&mut self, at: Scope, list: &List) -> Result<Scope> {
+        match (self, list) {
+            (Editor::Hl7(e), List::Hl7(list)) => e.insert(at, list),
+            (Editor::Row(e), List::Row(list)) => e.insert(at, list),
+            (Editor::Xml(e), List::Xml(list)) => e.insert(at, list),
+            _ => unreachable!("a list belongs to its record"),
+        }
+    }
+
+    /// Removes an instance of a list (a repetition, a segment with what follows in its group, an
+    /// element, a piece; the columns of a numbered group are cleared).
+    pub fn remove(&mut self, list: &List, item: Scope) -> Result<()> {
+        match (self, list) {
+            (Editor::Hl7(e), List::Hl7(list)) => e.remove(list, item),
+            (Editor::Row(e), List::Row(list)) => e.remove(list, item),
+            (Editor::Xml(e), List::Xml(list)) => e.remove(list, item),
+            _ => unreachable!("a list belongs to its record"),
+        }
+    }
+
+    /// The edits of the text, sorted and without overlap; none if nothing changed.
+    pub fn finish(self) -> Result<Vec<TextEdit>> {
+        match self {
+            Editor::Hl7(e) => e.finish(),
+            Editor::Row(e) => e.finish(),
+            Editor::Xml(e) => e.finish(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Doors inward: MLLP, HTTP, file drops.

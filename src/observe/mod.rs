@@ -1,0 +1,1 @@
+//! What can be seen: logs, metrics, the clock.

@@ -1,0 +1,1 @@
+//! The FHIR REST API and the other HTTP doors.

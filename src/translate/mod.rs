@@ -1,0 +1,21 @@
+//! Two-way mappings: legacy record → FHIR Bundle and back, from one file, with laws.
+//!
+//! * [`plan`]: the compiled form, and the vocabulary of everything below
+//! * [`compile`]: mapping files → plan, or located diagnostics
+//! * [`library`]: the mappings there are: embedded ones, and folders that lie over them
+//! * [`get`], [`put`]: the two directions
+//! * [`merge`]: an inbound resource over a stored one
+//!
+//! The language is described in `docs/mapping-language.md`.
+
+pub mod compile;
+pub mod get;
+pub mod library;
+pub mod merge;
+pub mod plan;
+pub mod put;
+
+pub use get::Translated;
+pub use library::Library;
+pub use plan::{Party, Program};
+pub use put::Output;

@@ -1,0 +1,662 @@
+//! The compiled form of a mapping: what [`super::compile`] makes and [`super::get`],
+//! [`super::put`], [`super::laws`] and [`super::explain`] run.
+//!
+//! A plan is a flat set of vectors addressed by small integers: rules (one per resource), choices
+//! (`one_of`), tables. Everything that can be decided when the file is read is decided here: slot
+//! names are resolved, FHIR paths are checked and grouped by JSON key, constants are JSON text,
+//! party placeholders are filled in, fragments, models and inherited files are merged away. Every
+//! part keeps its [`Pos`], so that a mistake at run time names its line.
+
+use std::collections::HashMap;
+
+use crate::legacy::{List, Place, Schema, Slot};
+
+/// A place in a mapping file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Pos {
+    /// Index into [`Program::files`].
+    pub file: u16,
+    /// 1-based.
+    pub line: u32,
+    /// 1-based.
+    pub column: u32,
+}
+
+/// One mapping, compiled for one party.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// `mapping:`.
+    pub name: String,
+    /// `version:`.
+    pub version: String,
+    /// `title:`.
+    pub title: String,
+    /// The files it was made of, the mapping itself first; as shown in messages.
+    pub files: Vec<String>,
+    /// blake3 of all files, hex.
+    pub hash: String,
+    /// Whose records these are.
+    pub party: Party,
+    /// The legacy side.
+    pub schema: Schema,
+    /// Which records this mapping takes.
+    pub accept: Vec<Accept>,
+    /// `charset:`, used where neither channel nor record says one.
+    pub charset: Option<crate::legacy::Charset>,
+    /// Zone of local times.
+    pub zone: Zone,
+    /// What `""` does to the FHIR element.
+    pub nulls: Nulls,
+    /// What becomes of slots that no rule claims.
+    pub rest: Rest,
+    /// `codes:`.
+    pub tables: Vec<Table>,
+    /// `resources:`, in the order of the file. Rule 0 is the root unless `root` says otherwise.
+    pub rules: Vec<Rule>,
+    /// `one_of:` blocks of all rules.
+    pub choices: Vec<Choice>,
+    /// Slots that exist on the way out only.
+    pub put: Vec<PutSlot>,
+    /// Which message to emit.
+    pub triggers: Vec<Trigger>,
+    /// Slots that must not be empty on the way out.
+    pub require: Vec<Require>,
+    /// Conditions over the record.
+    pub checks: Vec<Check>,
+    /// What it makes when the root is missing (composition from another mapping).
+    pub create: Option<Create>,
+    /// Slots left alone on purpose: canonical name → reason.
+    pub ignore: Vec<(String, String)>,
+    /// Canonical names of the slots that carry secrets (national ids): ids made of them are hashed.
+    pub secret: Vec<String>,
+}
+
+/// One side of the exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Party {
+    /// The configuration's key, e.g. `hospital-1`; first part of every id. `[a-z0-9-]{1,16}`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Unified social credit code.
+    pub uscc: Option<String>,
+}
+
+/// A condition on the record as a whole; any one suffices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accept {
+    /// HL7 message and event, `ADT^A01`.
+    Message(String),
+    /// XML root element.
+    Root(String),
+    /// A slot has this value.
+    Slot(Input, String),
+    /// The header has all of these columns.
+    Header(Vec<String>),
+}
+
+/// The zone of local times.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    /// A slot whose own offset is used where it has one (`MSH-7`).
+    pub from: Option<Input>,
+    /// IANA name or fixed offset, for everything else.
+    pub name: String,
+}
+
+/// What an explicit null does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nulls {
+    /// Removes the FHIR element from the stored resource; a removed element is written as `""`.
+    Delete,
+    /// Nothing; a removed element is written empty.
+    Absent,
+}
+
+/// What becomes of unclaimed slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Kept in the carry (the original bytes), returned on put.
+    Carry,
+    /// Not kept.
+    Drop,
+    /// An error.
+    Reject,
+}
+
+/// A code table.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    /// Its name in the mapping.
+    pub name: String,
+    /// Declared here or read from.
+    pub pos: Pos,
+    /// `system:` of the FHIR side, if the table says one.
+    pub system: Option<String>,
+    /// legacy → FHIR, from `<->` and `-->` rows.
+    pub get: HashMap<String, String>,
+    /// FHIR → legacy, from `<->` and `<--` rows.
+    pub put: HashMap<String, String>,
+    /// `* --> x`: any other legacy code.
+    pub get_other: Option<String>,
+    /// `* <-> prefix*`: any other code, both ways, by prefix. Empty prefix is identity.
+    pub prefix: Option<String>,
+    /// The rows in order, for `map show`, `map laws` and ConceptMaps.
+    pub rows: Vec<Row>,
+}
+
+/// A row of a code table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Legacy code.
+    pub legacy: String,
+    /// FHIR code.
+    pub fhir: String,
+    /// `<->`, `-->`, `<--`.
+    pub way: Way,
+}
+
+/// The direction of a code row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `<->`.
+    Both,
+    /// `-->`.
+    Get,
+    /// `<--`.
+    Put,
+}
+
+/// One resource of a mapping.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Resource type.
+    pub kind: String,
+    /// Name in the mapping.
+    pub alias: String,
+    /// Where it is declared.
+    pub pos: Pos,
+    /// The list that drives it; `None`: once per record.
+    pub each: Option<Each>,
+    /// Place of its slots.
+    pub place: Place,
+    /// Written only if this holds.
+    pub when: Option<Guard>,
+    /// The forms of its id, tried in order.
+    pub key: Vec<Key>,
+    /// `mode: create`: written only if the resource is missing.
+    pub create_only: bool,
+    /// Its elements (without `resourceType`, `id`, `meta`).
+    pub body: Object,
+}
+
+/// A list that drives a rule or an item.
+#[derive(Debug, Clone)]
+pub struct Each {
+    /// Lists from the enclosing scope inwards; most have one step, `ORDER_OBSERVATION.OBSERVATION`
+    /// has two.
+    pub steps: Vec<List>,
+    /// As written.
+    pub shown: String,
+    /// `where`: only instances for which this holds (looked up inside the instance).
+    pub filter: Option<Guard>,
+    /// How instances are found again on the way back.
+    pub by: By,
+}
+
+/// How list items are aligned on the way back.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// The n-th is the n-th.
+    Position,
+    /// By these leaves (indexes of nothing: they are evaluated in the item's scope).
+    Keys(Vec<Input>),
+    /// By the whole value.
+    Value,
+}
+
+/// `space(part, …)`.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The space; `None` where the first part is an alias that contributes its own.
+    pub space: Option<String>,
+    /// The parts.
+    pub parts: Vec<KeyPart>,
+}
+
+/// A part of a key.
+#[derive(Debug, Clone)]
+pub enum KeyPart {
+    /// The decoded value of a leaf; `secret` makes the id end in a hash.
+    Leaf(Box<Leaf>, bool),
+    /// The space and parts of another resource in scope.
+    Alias(usize),
+    /// A text.
+    Literal(String),
+    /// `identifier(PI).value`: the first item of a list whose type code is this; `value` and
+    /// `test` are leaves of that list's rule.
+    First { each: Each, test: Box<Leaf>, equals: String, value: Box<Leaf> },
+    /// `n`: 1-based number of the instance in its list.
+    Number,
+}
+
+/// A JSON object: the elements of a resource or of a nested element.
+#[derive(Debug, Clone, Default)]
+pub struct Object {
+    /// `one_of` blocks evaluated when this object is entered: indexes into [`Program::choices`].
+    pub choices: Vec<usize>,
+    /// The fields, one per JSON key and branch, in output order. Two fields have the same name
+    /// only if their branches exclude each other.
+    pub fields: Vec<Field>,
+    /// Some leaf below reads a slot and owns it (not constant, reference or copy): the object is
+    /// written only if such a leaf yields a value.
+    pub has_data: bool,
+}
+
+/// A JSON key and what is below it.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// The JSON key (`valueQuantity`, with the type for `[x]`).
+    pub name: String,
+    /// Written only in this branch.
+    pub branch: Option<Branch>,
+    /// Written only if this holds (for a nested block).
+    pub when: Option<Guard>,
+    /// Where.
+    pub pos: Pos,
+    /// The value.
+    pub value: Value,
+}
+
+/// A branch of a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Branch {
+    /// Index into [`Program::choices`].
+    pub choice: usize,
+    /// Index into its branches.
+    pub branch: usize,
+}
+
+/// What a JSON key holds.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// A constant: JSON text (a string constant is quoted here already).
+    Const(String),
+    /// A leaf: read from slots.
+    Leaf(Leaf),
+    /// A reference to another resource: `{"reference":"Type/id"}`.
+    Ref(Ref),
+    /// A nested object.
+    Object(Object),
+    /// A JSON array: its item rules, in output order.
+    List(Vec<Item>),
+}
+
+/// One item rule of a JSON array.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The text in brackets: `0`, `home`, or empty.
+    pub tag: String,
+    /// Written only in this branch.
+    pub branch: Option<Branch>,
+    /// Written only if this holds.
+    pub when: Option<Guard>,
+    /// How many.
+    pub drive: Drive,
+    /// What each item is; never `List`.
+    pub value: Value,
+    /// Constants that recognise an item of this rule on the way back: path of keys from the item
+    /// (list steps are `0`) → JSON text. Derived from the constants of `value`, unguarded ones only.
+    pub marks: Vec<(Vec<String>, String)>,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// What makes the items of an item rule.
+#[derive(Debug, Clone)]
+pub enum Drive {
+    /// At most one.
+    Once,
+    /// One per instance of a list; slots of `value` are relative to it.
+    Each(Each),
+    /// One per instance of a resource rule in scope, and `value` is looked up in its scope:
+    /// `each: diagnosis`, or `result[]: -> obs`.
+    Alias(usize),
+}
+
+/// `-> alias`.
+#[derive(Debug, Clone)]
+pub struct Ref {
+    /// Index into [`Program::rules`].
+    pub rule: usize,
+    /// `only`: taken if there is exactly one.
+    pub only: bool,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// `one_of:`.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// In order; the first whose guard holds is taken. `None` branch guards always hold.
+    pub branches: Vec<Arm>,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// A branch's condition, and what recognises it on the way back.
+#[derive(Debug, Clone)]
+pub struct Arm {
+    /// `when:`.
+    pub when: Option<Guard>,
+    /// `scan:`: holds if one of the templates matches the slot.
+    pub scan: Option<Scan>,
+    /// JSON paths (from the object that holds the choice) that only this branch writes: on the way
+    /// back a branch is recognised by a present path of its own, then by its constants.
+    pub owns: Vec<Vec<String>>,
+    /// Its constants, as [`Item::marks`].
+    pub marks: Vec<(Vec<String>, String)>,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// `slot as "{lo:decimal}-{hi:decimal}" or "…"`.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// What is taken apart.
+    pub slot: Input,
+    /// Alternatives; the first that matches wins, and the first is printed for a new value.
+    pub templates: Vec<Template>,
+}
+
+/// A text with named parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// Literal and named parts in order.
+    pub parts: Vec<TemplatePart>,
+}
+
+/// A part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplatePart {
+    /// Must stand there.
+    Text(String),
+    /// `{name:class}`.
+    Named(String, Class),
+}
+
+/// An alphabet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// `12`, `-0.5`.
+    Decimal,
+    /// `0-9` only.
+    Digits,
+    /// Anything without white space at its ends, not empty.
+    Word,
+    /// `<` `>` `<=` `>=` and their full-width kin.
+    Comparator,
+    /// Han characters (with the middle dot).
+    Han,
+    /// Latin letters, space, hyphen, apostrophe.
+    Latin,
+    /// A number, full-width digits too.
+    Number,
+}
+
+/// A slot value: where it is read and how it is shown.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// What is read.
+    pub input: Input,
+    /// Text → FHIR, applied left to right; the last one makes the JSON. Run backwards on put.
+    pub codecs: Vec<Codec>,
+    /// The JSON type of the element.
+    pub json: Json,
+    /// Who owns the slot.
+    pub flag: Flag,
+    /// What the codecs lose, if it is said: `lossy(minutes)`.
+    pub lossy: Option<String>,
+    /// Where the value comes from if `input` is absent. Not written back while unchanged.
+    pub or_else: Option<Box<Else>>,
+    /// Where.
+    pub pos: Pos,
+    /// Absolute canonical names of the slots, for messages, coverage and ownership.
+    pub slots: Vec<String>,
+    /// Some slot is part of a key of some rule: laws do not edit it.
+    pub in_key: bool,
+}
+
+/// What a leaf, guard or key reads. Several slots make one value only for `quantity` (value, unit),
+/// `template` and the like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// `a or b`: the first alternative of which any slot is present.
+    Slots(Vec<Vec<Slot>>),
+    /// `.lo` of the scan in this branch.
+    Scanned(Branch, String),
+    /// `$event`, `$control`, `$deleted`, `$party.name`, `$file.x`: [`crate::legacy::Record::about`].
+    About(String),
+    /// Never present (a bound-away field).
+    Nothing,
+}
+
+/// The JSON type of a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Json {
+    /// A string.
+    Text,
+    /// `true` or `false`.
+    Boolean,
+    /// A number written as it is.
+    Number,
+    /// The codec makes an object (quantity).
+    Object,
+}
+
+/// Who owns a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flag {
+    /// This leaf.
+    Own,
+    /// Another leaf; this one follows it.
+    Copy,
+    /// Rows under one parent together.
+    Shared,
+}
+
+/// `else`.
+#[derive(Debug, Clone)]
+pub enum Else {
+    /// A default.
+    Literal(String),
+    /// Another leaf (never owns its slot while the first is present).
+    Leaf(Leaf),
+}
+
+/// A two-way function between texts, or between text and JSON.
+#[derive(Debug, Clone)]
+pub enum Codec {
+    /// `code(table)`.
+    Code(usize),
+    /// `hd(table)`: assigning authority ↔ identifier system; OIDs without a table row.
+    Hd(usize),
+    /// `date(pattern, …)`; without patterns the format's own (`yyyyMMdd` for HL7).
+    Date(Vec<String>),
+    /// `datetime(pattern, …)`, in the mapping's zone.
+    DateTime(Vec<String>),
+    /// `decimal`.
+    Decimal,
+    /// `int`.
+    Int,
+    /// `bool(Y,N)`.
+    Bool(String, String),
+    /// `quantity(…)`.
+    Quantity(Quantity),
+    /// `name`: trims, unifies middle dots and spaces.
+    Name,
+    /// `phone`: digits, as sent if it is no number.
+    Phone,
+    /// `cnid`: resident ID card: 15 → 18 digits, check digit, `x`, full width.
+    Cnid,
+    /// `template("{a}/{b}")` over components of one slot: slot list in [`Leaf::input`].
+    Template(Template),
+    /// `lines`: repeated slots ↔ lines of one text.
+    Lines,
+    /// `pad(n)`: leading zeros on the legacy side.
+    Pad(usize),
+}
+
+/// How `quantity` fills `value`, `unit`, `system`, `code`.
+#[derive(Debug, Clone, Default)]
+pub struct Quantity {
+    /// Fixed UCUM code of the FHIR side (`mm[Hg]`), where the unit is no slot.
+    pub unit: Option<String>,
+    /// `from g`: UCUM code of the legacy side, converted linearly.
+    pub from: Option<String>,
+    /// `quantity(unsplit unit)`, `quantity(code unit)`: the second slot is the unit, translated by
+    /// this table to UCUM; a unit without a row is `unit` only.
+    pub unit_table: Option<usize>,
+    /// The second slot of the input is the unit.
+    pub unit_slot: bool,
+}
+
+/// A condition over slots.
+#[derive(Debug, Clone)]
+pub enum Guard {
+    /// All hold.
+    All(Vec<Guard>),
+    /// Any holds.
+    Any(Vec<Guard>),
+    /// Does not hold.
+    Not(Box<Guard>),
+    /// `slot present`; a group or segment name is present if it has an instance.
+    Present(Input),
+    /// `list present`.
+    Exists(List),
+    /// `= v`, `in (v, …)`; `owner`: no leaf owns the slot, so put writes the first value when the
+    /// guarded part is there. `codecs` as in the bound field.
+    Is { input: Input, codecs: Vec<Codec>, values: Vec<String>, owner: bool, slots: Vec<String> },
+    /// `!= v`, `not in (…)`.
+    IsNot { input: Input, codecs: Vec<Codec>, values: Vec<String> },
+    /// `matches class`.
+    Matches(Input, Class),
+    /// `fits(cnid, id, birth, sex)`: the ID card number agrees with birth date and sex.
+    Fits { id: Leaf, birth: Leaf, sex: Leaf },
+}
+
+/// A slot written only on the way out.
+#[derive(Debug, Clone)]
+pub struct PutSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// Its canonical name.
+    pub shown: String,
+    /// The rule in whose scopes it is written; `None`: the root.
+    pub rule: Option<usize>,
+    /// What is written.
+    pub expr: Expr,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// The closed set of expressions of `put:` and `check:`.
+#[derive(Debug, Clone)]
+pub enum Expr {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(String),
+    /// `now()`: in the format's own date-time spelling.
+    Now,
+    /// `msgid()`: a new control number.
+    MessageId,
+    /// `index()`: 1-based number of the instance.
+    Index,
+    /// `alias.path.to.element`: text of that element in the FHIR side.
+    Path(usize, Vec<Step>),
+    /// A slot (in `check:`).
+    Slot(Input, String),
+    /// `date(x)`: its date part.
+    Date(Box<Expr>),
+    /// `age(birth, at, years|months|days)`.
+    Age(Box<Expr>, Box<Expr>, String),
+    /// `round(x, digits)`.
+    Round(Box<Expr>, u32),
+    /// `lookup(table, x)`: a code table, get direction; absent if there is no row.
+    Lookup(usize, Box<Expr>),
+    /// `a else b`: the second where the first is absent.
+    Else(Box<Expr>, Box<Expr>),
+    /// `+ - * / ^`.
+    Math(char, Box<Expr>, Box<Expr>),
+    /// `= != < <= > >=`.
+    Compare(&'static str, Box<Expr>, Box<Expr>),
+    /// `in (…)`, negated by `true`.
+    In(Box<Expr>, Vec<String>, bool),
+    /// `present`.
+    Present(Box<Expr>),
+    /// `implies`, `and`, `or`.
+    Logic(&'static str, Box<Expr>, Box<Expr>),
+    /// `not`.
+    Not(Box<Expr>),
+}
+
+/// A step of a path on the FHIR side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A key.
+    Key(String),
+    /// The item at a position.
+    At(usize),
+    /// The item with these constants (`identifier[org]`), as [`Item::marks`].
+    Marked(Vec<(Vec<String>, String)>),
+}
+
+/// `create visit class AMB => ADT^A04`.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// `true`: create; `false`: update.
+    pub create: bool,
+    /// Any of these rules.
+    pub rules: Vec<usize>,
+    /// An element that must have this value: path, value.
+    pub with: Option<(Vec<Step>, String)>,
+    /// `ADT^A04`.
+    pub message: String,
+}
+
+/// A slot that must be filled.
+#[derive(Debug, Clone)]
+pub struct Require {
+    /// How it is called in the file.
+    pub shown: String,
+    /// The slot.
+    pub input: Input,
+    /// FHIR paths that would fill it (`Condition.onsetDateTime`), for `Task.input` and reports.
+    pub filled_by: Vec<String>,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// A condition over the record.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// The condition; absent operands make it hold.
+    pub expr: Expr,
+    /// As written.
+    pub shown: String,
+    /// Where.
+    pub pos: Pos,
+}
+
+/// `create: { each: Condition as case, when: … }`.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// The rule whose resources it walks.
+    pub rule: usize,
+    /// `when: code in table` — the element at this path must have a row in this table (prefix
+    /// match where the table says so).
+    pub when: Option<(Vec<Step>, usize)>,
+    /// Where.
+    pub pos: Pos,
+}
