@@ -128,17 +128,26 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Error {
+    /// `place: what: cause: …`, without the advice.
+    pub fn what_and_where(&self) -> String {
+        let mut text = String::new();
         if let Some(place) = &self.place {
-            write!(f, "{place}: ")?;
+            text = format!("{place}: ");
         }
-        write!(f, "{}", self.what)?;
+        text += &self.what;
         let mut below = self.source.as_deref().map(|e| e as &dyn std::error::Error);
         while let Some(error) = below {
-            write!(f, ": {error}")?;
+            text += &format!(": {error}");
             below = error.source();
         }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what_and_where())?;
         if let Some(advice) = &self.advice {
             write!(f, " ({advice})")?;
         }
