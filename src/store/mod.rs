@@ -7,351 +7,147 @@
 //! follower moves its [`Commit::cursor`] in the same commit as what it does about them, so a crash
 //! loses and repeats nothing.
 
-use std::sync::Arc;
+mod apply;
+mod body;
+mod connection;
+mod dictionary;
+mod journal;
+mod migrate;
+mod outbox;
+mod prepare;
+mod reader;
+mod types;
+mod writer;
+
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
+use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::error::Result;
-use crate::fhir::{Issue, Merge};
-
-/// Milliseconds since 1970, UTC.
-pub type Millis = i64;
+pub use self::types::*;
+use self::{
+    connection::Place,
+    prepare::Prepared,
+    reader::Readers,
+    writer::{GROUP, Job, Writer},
+};
+use crate::error::{Error, Kind, Result};
 
 /// A handle to the store; cheap to clone.
+///
+/// The store closes when the last handle is dropped.
 #[derive(Clone)]
 pub struct Store {
-    _inner: Arc<()>,
+    inner: Arc<Inner>,
 }
 
-/// Everything that one event changes.
-#[derive(Default)]
-pub struct Commit {
-    /// Who causes it: `in:CHANNEL`, `fhir`, `flow:NAME`, `out:TARGET`. Kept with each version.
-    pub origin: String,
-    /// Resources.
-    pub writes: Vec<Write>,
-    /// The inbound message this is about.
-    pub journal: Option<Arrival>,
-    /// A journal entry that is settled anew (replay).
-    pub resettle: Option<(i64, Outcome)>,
-    /// Original records that resources came from.
-    pub carry: Vec<Carry>,
-    /// New deliveries.
-    pub outbox: Vec<Outgoing>,
-    /// Deliveries that were tried.
-    pub settled: Vec<Settled>,
-    /// Audit rows: JSON AuditEvents without id.
-    pub audit: Vec<Value>,
-    /// A follower's position after this commit.
-    pub cursor: Option<(String, i64)>,
+struct Inner {
+    readers: Arc<Readers>,
+    /// `None` if the store was opened for reading only, or is closed.
+    writing: Mutex<Option<Writing>>,
+    places: Arc<Semaphore>,
+    news: watch::Receiver<i64>,
 }
 
-/// One resource to write.
-pub struct Write {
-    /// Resource type.
-    pub kind: String,
-    /// Logical id.
-    pub id: String,
-    /// What to write.
-    pub body: Body,
-    /// Under which condition.
-    pub when: When,
+/// The way to the writer thread.
+struct Writing {
+    jobs: Sender<Job>,
+    thread: JoinHandle<()>,
 }
 
-/// The content of a write.
-pub enum Body {
-    /// Replaces the stored resource. `id` and `meta.versionId/lastUpdated` are set by the store.
-    Replace(Value),
-    /// Laid over the stored resource by these rules; the incoming one as it is if there is none.
-    Merge(Value, Arc<dyn Merge>),
-    /// Deletes it.
-    Delete,
-}
-
-/// A write's condition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum When {
-    /// Always.
-    Always,
-    /// Only if the current version is this one (`If-Match`); else the whole commit fails.
-    Version(u64),
-    /// Only if there is none; else it stays as it is and the commit goes on (`ifNoneMatch: *`).
-    Missing,
-    /// Only if no current resource of the type matches this search (`If-None-Exist`); one match:
-    /// nothing is written and that one is the result; several: the whole commit fails.
-    NoneMatch(String),
-}
-
-/// An inbound message, as it arrived, with what became of it.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// The channel's name in the configuration.
-    pub channel: String,
-    /// Address or file name.
-    pub peer: String,
-    /// When.
-    pub received: Millis,
-    /// The bytes.
-    pub bytes: Arc<[u8]>,
-    /// Sender and control number, where the format has them: the key of repeats.
-    pub control: Option<(String, String)>,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What became of a message.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// Stored, rejected (kept for replay), or kept aside.
-    pub status: Status,
-    /// The mapping, if one was found.
-    pub mapping: Option<String>,
-    /// What was found.
-    pub issues: Vec<Issue>,
-    /// The answer that was given; a repeat is given the same.
-    pub answer: Vec<u8>,
-}
-
-/// A journal status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// Its resources are stored.
-    Done,
-    /// Refused; nothing of it is stored but its bytes.
-    Failed,
-    /// Kept aside by the channel's policy; nothing of it is stored but its bytes.
-    Quarantined,
-}
-
-/// What the journal says to an [`Arrival`].
-#[derive(Debug, Clone)]
-pub enum Journaled {
-    /// It is new and stored under this number.
-    New(i64),
-    /// The same control number with the same bytes came before: nothing was written.
-    Repeat(Box<JournalEntry>),
-    /// The same control number with other bytes came before (entry number given): nothing was
-    /// written of this commit but this arrival, as failed.
-    Clash(i64),
-}
-
-/// A journal entry.
-#[derive(Debug, Clone)]
-pub struct JournalEntry {
-    /// Its number.
-    pub id: i64,
-    /// As it arrived.
-    pub arrival: Arrival,
-}
-
-/// The original record that resources came from.
-#[derive(Debug, Clone)]
-pub struct Carry {
-    /// Resource type.
-    pub kind: String,
-    /// Logical id.
-    pub id: String,
-    /// The mapping, `name@version`.
-    pub mapping: String,
-    /// The record's bytes.
-    pub bytes: Arc<[u8]>,
-}
-
-/// A delivery to make.
-#[derive(Debug, Clone)]
-pub struct Outgoing {
-    /// The outbound channel.
-    pub target: String,
-    /// Deliveries of one key keep their order.
-    pub key: String,
-    /// The root resource.
-    pub kind: String,
-    /// Its id.
-    pub id: String,
-    /// Its version.
-    pub version: u64,
-    /// For the worker: what else it needs (JSON).
-    pub context: Value,
-}
-
-/// A delivery in the outbox.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// Its number.
-    pub id: i64,
-    /// What to deliver.
-    pub outgoing: Outgoing,
-    /// `waiting`, `retry`, `done`, `parked`.
-    pub state: String,
-    /// Tries so far.
-    pub attempts: u32,
-    /// Not before.
-    pub due: Millis,
-    /// Enqueued at.
-    pub created: Millis,
-    /// The last answer or error.
-    pub last: Option<String>,
-    /// The bytes that were sent last.
-    pub payload: Option<Vec<u8>>,
-}
-
-/// What became of a try.
-#[derive(Debug, Clone)]
-pub struct Settled {
-    /// The delivery.
-    pub id: i64,
-    /// The new state: `retry`, `done`, `parked`, `waiting`.
-    pub state: String,
-    /// Not before (for `retry`).
-    pub due: Millis,
-    /// The answer or error, for people.
-    pub last: String,
-    /// What was sent.
-    pub payload: Option<Vec<u8>>,
-}
-
-/// What a commit did.
-#[derive(Debug, Clone)]
-pub struct Committed {
-    /// One per write, in order.
-    pub written: Vec<Written>,
-    /// What the journal said.
-    pub journal: Option<Journaled>,
-    /// The last change number of this commit; 0 if it wrote no version.
-    pub last: i64,
-}
-
-/// What a write did.
-#[derive(Debug, Clone)]
-pub struct Written {
-    /// Resource type.
-    pub kind: String,
-    /// Logical id.
-    pub id: String,
-    /// Its version now.
-    pub version: u64,
-    /// When that version was made.
-    pub updated: Millis,
-    /// What happened.
-    pub did: Did,
-}
-
-/// What happened to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Did {
-    /// It is new.
-    Created,
-    /// It has a new version.
-    Updated,
-    /// The content was the same: no new version.
-    Unchanged,
-    /// It was there and the condition kept it ([`When::Missing`], [`When::NoneMatch`]).
-    Kept,
-    /// It is deleted.
-    Deleted,
-}
-
-/// A stored version.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// Resource type.
-    pub kind: String,
-    /// Logical id.
-    pub id: String,
-    /// Version, from 1.
-    pub version: u64,
-    /// When it was made.
-    pub updated: Millis,
-    /// JSON bytes with `id` and `meta.versionId/lastUpdated`; empty for a deletion.
-    pub json: Arc<[u8]>,
-    /// Whether it is a deletion.
-    pub deleted: bool,
-}
-
-/// A version in commit order.
-#[derive(Debug, Clone)]
-pub struct Change {
-    /// Rising number.
-    pub number: i64,
-    /// Resource type.
-    pub kind: String,
-    /// Logical id.
-    pub id: String,
-    /// Version.
-    pub version: u64,
-    /// Who caused it ([`Commit::origin`]).
-    pub origin: String,
-}
-
-/// A page of a search.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// The matches, in order.
-    pub matches: Vec<Stored>,
-    /// What `_include` and `_revinclude` add.
-    pub included: Vec<Stored>,
-    /// Token of the next page.
-    pub next: Option<String>,
-    /// Number of all matches, if it was asked for.
-    pub total: Option<u64>,
-}
-
-/// Numbers for people and metrics.
-#[derive(Debug, Clone, Default)]
-pub struct Counts {
-    /// Current resources by type.
-    pub resources: Vec<(String, u64)>,
-    /// Journal entries by status: done, failed, quarantined.
-    pub journal: [u64; 3],
-    /// Deliveries by state.
-    pub outbox: Vec<(String, u64)>,
-}
-
-#[allow(unused_variables, clippy::unused_async)]
 impl Store {
     /// Opens or makes the store: `sqlite:PATH`, `sqlite::memory:` for tests.
+    ///
+    /// Makes missing folders, and brings an older schema up to date. Only one process at a time may
+    /// have a store open for writing.
     pub fn open(url: &str) -> Result<Store> {
-        todo!("helper store")
+        let place = Arc::new(Place::parse(url)?);
+        let lock = place.lock()?;
+        let db = place.writer()?;
+        migrate::migrate(&db)?;
+        let writer = Writer::new(db)?;
+        let news = writer.news();
+        let (jobs, waiting) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                writer.run(&waiting);
+                drop(lock);
+            })
+            .map_err(|e| Error::new(Kind::Unreachable, "no thread for the store").because(e))?;
+        Ok(Store::new(place, news, Some(Writing { jobs, thread })))
+    }
+
+    /// Opens a store that another process may be writing; commits are refused.
+    pub fn open_read_only(url: &str) -> Result<Store> {
+        let place = Arc::new(Place::parse(url)?);
+        migrate::check(&place.reader()?)?;
+        let (_, news) = watch::channel(0);
+        Ok(Store::new(place, news, None))
+    }
+
+    fn new(place: Arc<Place>, news: watch::Receiver<i64>, writing: Option<Writing>) -> Store {
+        let readers = Arc::new(Readers::new(place));
+        let places = Arc::new(Semaphore::new(GROUP));
+        Store { inner: Arc::new(Inner { readers, writing: Mutex::new(writing), places, news }) }
     }
 
     /// Makes a commit durable. Commits that wait together share one `fsync`.
+    ///
+    /// A commit that has been handed to the writer is carried out even if the caller goes away.
     pub async fn commit(&self, commit: Commit) -> Result<Committed> {
-        todo!("helper store")
+        let places = self.inner.places.clone();
+        let Ok(place) = places.acquire_owned().await else { return Err(reader::closed()) };
+        let commit = self.inner.readers.run(|db| Prepared::new(db, commit)).await?;
+        let (reply, result) = oneshot::channel();
+        {
+            let writing = self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(writing) = &*writing else { return Err(not_writing()) };
+            writing.jobs.send(Job { commit, reply, place }).map_err(|_| stopped())?;
+        }
+        result.await.map_err(|_| stopped())?
     }
 
     /// The current version; `None` if there never was one; a deletion is given as such.
     pub async fn read(&self, kind: &str, id: &str) -> Result<Option<Stored>> {
-        todo!("helper store")
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        self.inner.readers.run(move |db| reader::read(db, &kind, &id)).await
     }
 
     /// One version.
     pub async fn vread(&self, kind: &str, id: &str, version: u64) -> Result<Option<Stored>> {
-        todo!("helper store")
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        self.inner.readers.run(move |db| reader::vread(db, &kind, &id, version)).await
     }
 
     /// All versions, newest first.
     pub async fn history(&self, kind: &str, id: &str) -> Result<Vec<Stored>> {
-        todo!("helper store")
+        let (kind, id) = (kind.to_owned(), id.to_owned());
+        self.inner.readers.run(move |db| reader::history(db, &kind, &id)).await
     }
 
     /// Searches; see [`crate::search`].
     pub async fn search(&self, search: &crate::search::Search) -> Result<Page> {
+        let _ = search;
         todo!("helper store")
     }
 
     /// Versions after this number, in commit order.
     pub async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Change>> {
-        todo!("helper store")
+        self.inner.readers.run(move |db| reader::changes(db, after, limit)).await
     }
 
     /// Wakes when something was committed: the greatest change number.
-    pub fn watch(&self) -> tokio::sync::watch::Receiver<i64> {
-        todo!("helper store")
+    pub fn watch(&self) -> watch::Receiver<i64> {
+        self.inner.news.clone()
     }
 
     /// A follower's position; 0 if it has none.
     pub async fn cursor(&self, name: &str) -> Result<i64> {
-        todo!("helper store")
+        let name = name.to_owned();
+        self.inner.readers.run(move |db| reader::cursor(db, &name)).await
     }
 
     /// A journal entry by control number, to answer repeats before any work.
@@ -361,12 +157,14 @@ impl Store {
         sender: &str,
         control: &str,
     ) -> Result<Option<JournalEntry>> {
-        todo!("helper store")
+        let (channel, sender, control) =
+            (channel.to_owned(), sender.to_owned(), control.to_owned());
+        self.inner.readers.run(move |db| journal::repeat(db, &channel, &sender, &control)).await
     }
 
     /// A journal entry.
     pub async fn journal(&self, id: i64) -> Result<Option<JournalEntry>> {
-        todo!("helper store")
+        self.inner.readers.run(move |db| journal::entry(db, id)).await
     }
 
     /// Journal entries, newest first, of this status or all.
@@ -376,31 +174,77 @@ impl Store {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<JournalEntry>> {
-        todo!("helper store")
+        self.inner.readers.run(move |db| journal::list(db, status, before, limit)).await
     }
 
     /// The newest original record a resource came from by this mapping name.
     pub async fn carry(&self, kind: &str, id: &str, mapping: &str) -> Result<Option<Carry>> {
-        todo!("helper store")
+        let (kind, id, mapping) = (kind.to_owned(), id.to_owned(), mapping.to_owned());
+        self.inner.readers.run(move |db| reader::carry(db, &kind, &id, &mapping)).await
     }
 
     /// Deliveries that are due, at most one per (target, key): the oldest unfinished.
     pub async fn due(&self, target: &str, now: Millis, limit: usize) -> Result<Vec<Delivery>> {
-        todo!("helper store")
+        let target = target.to_owned();
+        self.inner.readers.run(move |db| outbox::due(db, &target, now, limit)).await
+    }
+
+    /// A delivery.
+    pub async fn delivery(&self, id: i64) -> Result<Option<Delivery>> {
+        self.inner.readers.run(move |db| outbox::delivery(db, id)).await
     }
 
     /// Deliveries, newest first, of this state or all.
     pub async fn outbox_list(&self, state: Option<&str>, limit: usize) -> Result<Vec<Delivery>> {
-        todo!("helper store")
+        let state = state.map(str::to_owned);
+        self.inner.readers.run(move |db| outbox::list(db, state.as_deref(), limit)).await
+    }
+
+    /// Audit rows before a number, newest first: number and AuditEvent without id.
+    pub async fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<(i64, Value)>> {
+        self.inner.readers.run(move |db| reader::audit(db, before, limit)).await
     }
 
     /// Numbers.
     pub async fn counts(&self) -> Result<Counts> {
-        todo!("helper store")
+        self.inner.readers.run(reader::counts).await
     }
 
     /// Waits for the writer to finish what it has, and closes.
     pub async fn close(&self) -> Result<()> {
-        todo!("helper store")
+        let inner = self.inner.clone();
+        let task = tokio::task::spawn_blocking(move || inner.finish());
+        task.await.map_err(|e| Error::new(Kind::Internal, "the store did not close").because(e))?
     }
+}
+
+impl Inner {
+    /// Lets the writer finish and waits for it.
+    fn finish(&self) -> Result<()> {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let result = match writing {
+            Some(Writing { jobs, thread }) => {
+                drop(jobs);
+                thread.join().map_err(|_| stopped())
+            }
+            None => Ok(()),
+        };
+        self.readers.close();
+        result
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The error is told to those whose commits failed.
+        drop(self.finish());
+    }
+}
+
+fn not_writing() -> Error {
+    Error::new(Kind::Unreachable, "the store is closed, or was opened for reading only")
+}
+
+fn stopped() -> Error {
+    Error::new(Kind::Internal, "the writer of the store has stopped").advise("restart the gateway")
 }

@@ -1,0 +1,99 @@
+//! Names as numbers: kinds, origins and the words of the index, with a cache for the writer.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::error::Result;
+
+/// A cache that has grown to this many names starts anew.
+const CACHED: usize = 100_000;
+
+/// The writer's cache; forgotten whenever something is rolled back.
+#[derive(Default)]
+pub(super) struct Dictionary {
+    kinds: HashMap<String, i64>,
+    origins: HashMap<String, i64>,
+}
+
+impl Dictionary {
+    /// Forgets names that may have been rolled back.
+    pub fn forget(&mut self) {
+        *self = Dictionary::default();
+    }
+
+    /// The number of a resource type; made if new.
+    pub fn kind(&mut self, db: &Connection, name: &str) -> Result<i64> {
+        intern(db, &mut self.kinds, "kind", "name", name)
+    }
+
+    /// The number of an origin; made if new.
+    pub fn origin(&mut self, db: &Connection, name: &str) -> Result<i64> {
+        intern(db, &mut self.origins, "origin", "name", name)
+    }
+}
+
+/// A resource's row in `lid`.
+pub(super) struct Lid {
+    /// Its number.
+    pub lid: i64,
+    /// The living version.
+    pub cur: Option<i64>,
+    /// The newest version, deletions included: pk, version number, time.
+    pub last: Option<(i64, u64, i64)>,
+}
+
+/// A resource's row, if it or a reference to it was ever stored.
+pub(super) fn find_lid(db: &Connection, kind: i64, id: &str) -> Result<Option<Lid>> {
+    let mut find = db.prepare_cached(
+        "SELECT l.lid, l.cur, l.last, v.vno, v.at FROM lid l LEFT JOIN ver v ON v.pk = l.last
+         WHERE l.kind = ?1 AND l.id = ?2",
+    )?;
+    let row = find.query_row(params![kind, id], |row| {
+        let last = match row.get::<_, Option<i64>>(2)? {
+            Some(pk) => Some((pk, row.get(3)?, row.get(4)?)),
+            None => None,
+        };
+        Ok(Lid { lid: row.get(0)?, cur: row.get(1)?, last })
+    });
+    Ok(row.optional()?)
+}
+
+/// A resource's row; made if new.
+pub(super) fn make_lid(db: &Connection, kind: i64, id: &str) -> Result<Lid> {
+    if let Some(lid) = find_lid(db, kind, id)? {
+        return Ok(lid);
+    }
+    db.prepare_cached("INSERT INTO lid (kind, id) VALUES (?1, ?2)")?.execute(params![kind, id])?;
+    Ok(Lid { lid: db.last_insert_rowid(), cur: None, last: None })
+}
+
+/// The number of a name in one of the dictionary tables.
+fn intern(
+    db: &Connection,
+    cache: &mut HashMap<String, i64>,
+    table: &'static str,
+    column: &'static str,
+    name: &str,
+) -> Result<i64> {
+    if let Some(id) = cache.get(name) {
+        return Ok(*id);
+    }
+    let found = db
+        .prepare_cached(&format!("SELECT id FROM {table} WHERE {column} = ?1"))?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    let id = match found {
+        Some(id) => id,
+        None => {
+            db.prepare_cached(&format!("INSERT INTO {table} ({column}) VALUES (?1)"))?
+                .execute([name])?;
+            db.last_insert_rowid()
+        }
+    };
+    if cache.len() >= CACHED {
+        cache.clear();
+    }
+    cache.insert(name.to_owned(), id);
+    Ok(id)
+}

@@ -1,0 +1,3 @@
+//! All integration tests, one binary: each module says what it is about.
+
+mod store;
