@@ -6,6 +6,8 @@
 //! failed, 2 usage or configuration, 3 a peer or the store could not be reached; an error's own
 //! code comes from [`crate::error::Kind::facts`].
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room does")]
+
 mod definitions;
 mod demo;
 mod export;

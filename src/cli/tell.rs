@@ -4,7 +4,7 @@
 
 use std::env;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
 
@@ -96,29 +96,29 @@ impl Tell {
         paint(self.out, look, text)
     }
 
-    /// A line on stdout.
+    /// A line on stdout. A reader that has gone away (`| head`) is not an error.
     pub fn say(&self, text: impl fmt::Display) {
-        println!("{text}");
+        let _gone = writeln!(std::io::stdout(), "{text}");
     }
 
     /// A line on stderr, for people only.
     pub fn note(&self, text: impl fmt::Display) {
-        eprintln!("{text}");
+        let _gone = writeln!(std::io::stderr(), "{text}");
     }
 
     /// `warning: …` on stderr.
     pub fn warning(&self, text: impl fmt::Display) {
         let word = paint(self.err, Look::Yellow, self.pick(("warning:", "警告：")));
-        eprintln!("{word} {text}");
+        self.note(format_args!("{word} {text}"));
     }
 
     /// An error on stderr, with its advice on a line of its own.
     pub fn error(&self, error: &Error) {
         let word = paint(self.err, Look::Red, self.pick(("error:", "错误：")));
         let help = paint(self.err, Look::Cyan, self.pick(("help:", "建议：")));
-        eprintln!("{word} {}", error.what_and_where());
+        self.note(format_args!("{word} {}", error.what_and_where()));
         if let Some(advice) = &error.advice {
-            eprintln!("{help} {advice}");
+            self.note(format_args!("{help} {advice}"));
         }
     }
 }
