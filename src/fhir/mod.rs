@@ -5,6 +5,7 @@
 
 pub mod definitions;
 pub mod outcome;
+pub mod query;
 
 pub use outcome::{Issue, Severity};
 
