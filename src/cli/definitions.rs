@@ -1,16 +1,82 @@
-//! `tombolo definitions`: makes the tables of FHIR definitions that the binary embeds.
+//! `tombolo definitions make`: writes the compact R4 table from the official npm packages.
 
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::Global;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::fhir::definitions::make::make;
+
+/// A package holds no file larger than this, and no more than this in all.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// Arguments of `tombolo definitions`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Write elements.ndjson, codes.ndjson and search.ndjson from FHIR packages
+    Make {
+        /// A package (.tgz), e.g. hl7.fhir.r4.examples-4.0.1.tgz; repeatable
+        #[arg(long = "package", value_name = "FILE", required = true)]
+        packages: Vec<PathBuf>,
+        /// Where to write
+        #[arg(long, value_name = "DIR", default_value = "profiles/r4")]
+        out: PathBuf,
+    },
+}
 
 /// Runs the verb.
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
-    let _ = (args, global);
-    todo!("fhir")
+    let Verb::Make { packages, out } = args.verb;
+    let mut resources = Vec::new();
+    for package in &packages {
+        read_package(package, &mut resources)?;
+    }
+    let files = make(&resources);
+    std::fs::create_dir_all(&out).map_err(|e| io(&out, &e))?;
+    for (name, text) in [
+        ("elements.ndjson", files.elements),
+        ("codes.ndjson", files.codes),
+        ("search.ndjson", files.search),
+    ] {
+        let path = out.join(name);
+        std::fs::write(&path, &text).map_err(|e| io(&path, &e))?;
+        global.tell().say(format_args!("{} {}", path.display(), text.lines().count()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_package(path: &Path, resources: &mut Vec<Value>) -> Result<()> {
+    let file = std::fs::File::open(path).map_err(|e| io(path, &e))?;
+    let unpacked = flate2::read::GzDecoder::new(file).take(MOST_BYTES);
+    let mut archive = tar::Archive::new(unpacked);
+    for entry in archive.entries().map_err(|e| io(path, &e))? {
+        let mut entry = entry.map_err(|e| io(path, &e))?;
+        let name = entry.path().map_err(|e| io(path, &e))?.into_owned();
+        if name.extension().is_none_or(|e| e != "json") {
+            continue;
+        }
+        let mut text = String::new();
+        entry.read_to_string(&mut text).map_err(|e| io(path, &e))?;
+        let resource: Value = serde_json::from_str(&text).map_err(|e| {
+            let place = format!("{} in {}", name.display(), path.display());
+            Error::new(Kind::Structure, e.to_string()).at(place)
+        })?;
+        if resource.get("resourceType").is_some() {
+            resources.push(resource);
+        }
+    }
+    Ok(())
+}
+
+fn io(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(Kind::Usage, error.to_string()).at(path.display().to_string())
 }

@@ -1,0 +1,192 @@
+//! Makes the compact R4 table from the official packages: JSON resources → lines of facts.
+//!
+//! Pure: `tombolo definitions make` reads the packages and writes what this gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+/// Value sets with more codes than this are not enumerated.
+const MOST_CODES: usize = 1200;
+
+/// The files of the table: name → content, one fact a line, sorted.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// `elements.ndjson`: a type a line.
+    pub elements: String,
+    /// `codes.ndjson`: a required, enumerable value set a line.
+    pub codes: String,
+    /// `search.ndjson`: a search parameter a line.
+    pub search: String,
+}
+
+/// Makes the table from the resources of the packages, in any order.
+pub fn make(resources: &[Value]) -> Files {
+    let mut types = BTreeMap::new();
+    let mut bound = BTreeSet::new();
+    for definition in of_type(resources, "StructureDefinition") {
+        if is_base(definition) {
+            add_types(definition, &mut types, &mut bound);
+        }
+    }
+    let mut files = Files::default();
+    types.values().for_each(|line: &Value| push(&mut files.elements, line));
+    let mut codes = BTreeMap::new();
+    for set in of_type(resources, "ValueSet") {
+        let url = text(set, "url");
+        if bound.contains(url) && set.get("expansion").is_some() {
+            let list = expanded(set);
+            if !list.is_empty() && list.len() <= MOST_CODES {
+                codes.insert(url.to_owned(), json!({ "url": url, "codes": list }));
+            }
+        }
+    }
+    codes.values().for_each(|line| push(&mut files.codes, line));
+    let mut params = BTreeMap::new();
+    for param in of_type(resources, "SearchParameter") {
+        let official = text(param, "url").starts_with("http://hl7.org/fhir/SearchParameter/");
+        let example = text(param, "id").starts_with("example");
+        let usable = ["base", "type", "code"].iter().all(|k| !param[*k].is_null());
+        if official && usable && !example {
+            params.insert(text(param, "url").to_owned(), search_line(param));
+        }
+    }
+    params.values().for_each(|line| push(&mut files.search, line));
+    files
+}
+
+fn push(out: &mut String, line: &Value) {
+    out.push_str(&line.to_string());
+    out.push('\n');
+}
+
+fn of_type<'r>(resources: &'r [Value], kind: &'r str) -> impl Iterator<Item = &'r Value> {
+    resources.iter().filter(move |r| r["resourceType"] == kind)
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or("")
+}
+
+/// R4's own types; profiles and logical models are not part of the table.
+fn is_base(definition: &Value) -> bool {
+    let url = text(definition, "url");
+    url == format!("http://hl7.org/fhir/StructureDefinition/{}", text(definition, "type"))
+        && text(definition, "derivation") != "constraint"
+        && matches!(text(definition, "kind"), "resource" | "complex-type" | "primitive-type")
+}
+
+fn add_types(
+    definition: &Value,
+    types: &mut BTreeMap<String, Value>,
+    bound: &mut BTreeSet<String>,
+) {
+    let name = text(definition, "type");
+    let kind = match text(definition, "kind") {
+        "resource" => "resource",
+        "primitive-type" => "primitive",
+        _ => "complex",
+    };
+    let elements = definition["snapshot"]["element"].as_array();
+    let elements: Vec<&Value> = elements.into_iter().flatten().skip(1).collect();
+    let parents: BTreeSet<&str> =
+        elements.iter().filter_map(|e| text(e, "path").rsplit_once('.')).map(|(p, _)| p).collect();
+    let mut by_parent: BTreeMap<String, Vec<Value>> =
+        BTreeMap::from([(name.to_owned(), Vec::new())]);
+    for element in &elements {
+        let path = text(element, "path");
+        let Some((parent, child)) = path.rsplit_once('.') else { continue };
+        if kind == "primitive" && child == "value" {
+            continue;
+        }
+        let fact = fact(element, child, parents.contains(path), bound);
+        by_parent.entry(parent.to_owned()).or_default().push(fact);
+    }
+    for (path, elements) in by_parent {
+        let kind = if path == name { kind } else { "backbone" };
+        types.insert(path.clone(), json!({ "name": path, "kind": kind, "elements": elements }));
+    }
+}
+
+/// `{n: name, x: choice, t: types, g: targets, m: min, M: max, b: required value set, …}`; what is
+/// usual is left out.
+fn fact(element: &Value, child: &str, nested: bool, bound: &mut BTreeSet<String>) -> Value {
+    let path = text(element, "path");
+    let mut fact = json!({ "n": child.trim_end_matches("[x]") });
+    if child.ends_with("[x]") {
+        fact["x"] = json!(true);
+    }
+    let declared = element["type"].as_array();
+    let declared: Vec<&Value> = declared.into_iter().flatten().collect();
+    fact["t"] = if nested {
+        json!([path])
+    } else if let Some(reference) = element["contentReference"].as_str() {
+        json!([reference.rsplit('#').next().unwrap_or("")])
+    } else {
+        declared.iter().map(|t| Value::from(type_code(t))).collect()
+    };
+    let targets: BTreeSet<&str> = declared
+        .iter()
+        .filter_map(|t| t["targetProfile"].as_array())
+        .flatten()
+        .filter_map(|p| p.as_str()?.rsplit('/').next())
+        .filter(|t| *t != "Resource")
+        .collect();
+    if !targets.is_empty() {
+        fact["g"] = json!(targets);
+    }
+    if let Some(min) = element["min"].as_u64().filter(|m| *m > 0) {
+        fact["m"] = json!(min);
+    }
+    if let Some(max) = element["max"].as_str().filter(|m| *m != "1") {
+        fact["M"] = json!(max);
+    }
+    if element["binding"]["strength"] == "required" {
+        let url = text(&element["binding"], "valueSet").split('|').next().unwrap_or("");
+        fact["b"] = json!(url);
+        bound.insert(url.to_owned());
+    }
+    for (key, flag) in [("o", "isModifier"), ("s", "isSummary")] {
+        if element[flag] == true {
+            fact[key] = json!(true);
+        }
+    }
+    fact
+}
+
+/// The FHIR type of a type entry; `System.String` of `id` and `url` is named by an extension.
+fn type_code(entry: &Value) -> &str {
+    let code = text(entry, "code");
+    if !code.starts_with("http://hl7.org/fhirpath/") {
+        return code;
+    }
+    let extensions = entry["extension"].as_array();
+    let named = extensions.into_iter().flatten().find_map(|e| e["valueUrl"].as_str());
+    named.unwrap_or("string")
+}
+
+fn expanded(set: &Value) -> Vec<Value> {
+    let mut list = Vec::new();
+    collect(&set["expansion"]["contains"], &mut list);
+    list
+}
+
+fn collect(contains: &Value, list: &mut Vec<Value>) {
+    for item in contains.as_array().into_iter().flatten() {
+        if item["abstract"] != true && item.get("code").is_some() {
+            list.push(json!([item["system"], item["code"], item["display"]]));
+        }
+        collect(&item["contains"], list);
+    }
+}
+
+fn search_line(param: &Value) -> Value {
+    json!({
+        "url": param["url"],
+        "code": param["code"],
+        "base": param["base"],
+        "type": param["type"],
+        "expression": param["expression"],
+        "target": param["target"],
+    })
+}
