@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Deserialize;
 
-/// An address that may hold a password or a token. `Debug` and `Display` show it without user
-/// information and query; [`Secret::reveal`] gives it whole.
+/// An address that may hold a password, or a token. `Debug` and `Display` show an address without
+/// user information and query, and nothing of a token; [`Secret::reveal`] gives it whole.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -29,7 +29,8 @@ impl fmt::Display for Secret {
             None => (&self.0[..], ""),
         };
         let Some((scheme, rest)) = rest.split_once("://") else {
-            return write!(f, "{rest}{query}");
+            // A path is no secret; any other text without a scheme may be a token.
+            return f.write_str(if rest.starts_with("sqlite:") { rest } else { "…" });
         };
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         // The last `@` ends the user information, even where a password holds another one.
@@ -58,6 +59,7 @@ mod tests {
             ("postgres://u:p@ss@db/tombolo", "postgres://…@db/tombolo"),
             ("sqlite:data/tombolo.db", "sqlite:data/tombolo.db"),
             ("http://h?key=secret@x", "http://h?…"),
+            ("Bearer abc", "…"),
         ] {
             let secret = Secret::new(whole);
             assert_eq!(secret.to_string(), shown);
