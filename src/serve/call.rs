@@ -11,7 +11,7 @@ use super::negotiate::Form;
 use super::reply::Refusal;
 use crate::error::Kind;
 use crate::fhir::Issue;
-use crate::fhir::definitions::{Definitions, TypeKind};
+use crate::fhir::definitions::Definitions;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,7 @@ pub(super) struct Call {
 impl Call {
     /// Refuses types that R4 (or this build's table) does not have.
     pub fn check_kind(&self) -> Result<(), Refusal> {
-        if self.kind.is_empty() || is_resource_type(&self.kind) {
+        if self.kind.is_empty() || Definitions::r4().is_resource(&self.kind) {
             return Ok(());
         }
         let text =
@@ -80,12 +80,6 @@ impl Call {
             )),
         }
     }
-}
-
-/// Whether this build knows the resource type.
-pub(super) fn is_resource_type(name: &str) -> bool {
-    let known = Definitions::r4().type_def(name);
-    known.is_some_and(|known| known.kind == TypeKind::Resource && !name.contains('.'))
 }
 
 /// Whether a text is a FHIR id.

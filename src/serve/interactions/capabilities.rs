@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::super::Api;
-use super::super::call::{Call, is_resource_type};
+use super::super::call::Call;
 use super::super::reply::{Answer, Reply};
 use super::super::respond::instant;
 use super::ROWS;
@@ -34,7 +34,7 @@ pub(super) fn capabilities(api: &Api, call: &Call) -> Answer {
 /// One row per resource type of the table.
 fn resources(r4: &Definitions) -> Vec<Value> {
     let mut kinds: Vec<&str> = r4.types.keys().map(|name| &name[..]).collect();
-    kinds.retain(|name| is_resource_type(name));
+    kinds.retain(|name| r4.is_resource(name));
     kinds.sort_unstable();
     let mut codes: Vec<&str> =
         ROWS.iter().filter(|row| row.path.contains("{kind}")).map(|row| row.code).collect();
