@@ -41,6 +41,8 @@ impl Target {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(usage("the URL of the target is neither http nor https"));
         }
+        // Whoever came first has installed it: it is the same for the whole process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // A POST that is redirected would become a GET, or leave the target that was configured.
         let client = reqwest::Client::builder()
             .redirect(Policy::none())

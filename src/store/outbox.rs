@@ -8,7 +8,7 @@ use super::{Delivery, Millis, Outgoing, Settled};
 use crate::error::{Error, Kind, Result};
 
 /// The states by number; those below 2 are unfinished.
-const STATES: [&str; 4] = ["waiting", "retry", "done", "parked"];
+const STATES: [&str; 5] = ["waiting", "retry", "done", "parked", "rejected"];
 
 /// Adds a delivery behind those of its key.
 pub(super) fn insert(db: &Connection, outgoing: &Outgoing, now: Millis) -> Result<()> {

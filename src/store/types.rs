@@ -167,7 +167,8 @@ pub struct Delivery {
     pub id: i64,
     /// What to deliver.
     pub outgoing: Outgoing,
-    /// `waiting`, `retry`, `done`, `parked`.
+    /// `waiting`, `retry`; finished: `done`, `parked` (a person has to look), `rejected` (the
+    /// target refuses its content).
     pub state: String,
     /// Tries so far.
     pub attempts: u32,
@@ -186,7 +187,7 @@ pub struct Delivery {
 pub struct Settled {
     /// The delivery.
     pub id: i64,
-    /// The new state: `retry`, `done`, `parked`, `waiting`.
+    /// The new state, see [`Delivery::state`]; `waiting` counts the tries anew.
     pub state: String,
     /// Not before (for `retry`).
     pub due: Millis,

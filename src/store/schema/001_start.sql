@@ -75,7 +75,7 @@ CREATE TABLE carry (
   lid INTEGER, name TEXT, record INTEGER, mapping TEXT NOT NULL, PRIMARY KEY (lid, name, record)
 ) WITHOUT ROWID;
 
--- Deliveries. `state`: 0 waiting, 1 retry, 2 done, 3 parked; `head`: the oldest unfinished of its
+-- Deliveries. `state`: 0 waiting, 1 retry, 2 done, 3 parked, 4 rejected; `head`: the oldest unfinished of its
 -- target and key, the only one that may be tried.
 CREATE TABLE outbox (
   id INTEGER PRIMARY KEY, target TEXT NOT NULL, key TEXT NOT NULL, kind TEXT NOT NULL,
