@@ -7,9 +7,12 @@ use rusqlite::{Connection, params};
 use super::dictionary::{Dictionary, Lid, find_lid, make_lid};
 use super::journal::{self, Known};
 use super::prepare::{self, Content, Prepared, PreparedArrival, PreparedWrite};
-use super::{Committed, Did, Journaled, Millis, Status, When, Written, outbox};
+use super::rows::{self, Row, Rows};
+use super::{Committed, Did, Journaled, Millis, Status, Stored, When, Written, find, outbox};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::Issue;
+use crate::search::Search;
+use crate::search::params::Params;
 
 /// What the writer carries from commit to commit.
 pub(super) struct Writing<'a> {
@@ -19,6 +22,10 @@ pub(super) struct Writing<'a> {
     pub names: &'a mut Dictionary,
     /// The last pk; versions get the following ones.
     pub pk: i64,
+    /// The parameters that are indexed.
+    pub params: &'static Params,
+    /// Index rows of this group that are not yet in the tables.
+    pub pending: &'a mut Vec<(Row, i64)>,
     /// Time of this commit, never less than that of an earlier one.
     pub now: Millis,
 }
@@ -139,8 +146,12 @@ fn write_one(w: &mut Writing, write: &mut PreparedWrite, origin: i64) -> Result<
                     .advise("read it again and repeat the change"));
             }
         }
-        When::NoneMatch(_) => {
-            return Err(Error::new(Kind::NotSupported, "conditional create is not supported"));
+        When::NoneMatch(query) => {
+            if let Some(condition) = &write.condition
+                && let Some(there) = none_match(w, condition, query)?
+            {
+                return Ok(there);
+            }
         }
     }
     match &mut write.content {
@@ -149,7 +160,7 @@ fn write_one(w: &mut Writing, write: &mut PreparedWrite, origin: i64) -> Result<
             let cur = lid.as_ref().and_then(|l| l.cur);
             if content.on != cur {
                 let base = prepare::base(w.db, &write.kind, &write.id)?;
-                content.against(&write.kind, &write.id, base.as_ref())?;
+                content.against(w.params, &write.kind, &write.id, base.as_ref())?;
             }
             if content.same {
                 return Ok(stays(Did::Unchanged));
@@ -158,6 +169,24 @@ fn write_one(w: &mut Writing, write: &mut PreparedWrite, origin: i64) -> Result<
             new_version(w, kind, lid, write, did, origin)
         }
         None => new_version(w, kind, lid, write, Did::Deleted, origin),
+    }
+}
+
+/// The one resource that matches a condition; several are an error.
+fn none_match(w: &mut Writing, condition: &Search, query: &str) -> Result<Option<Written>> {
+    rows::insert(w.db, w.pending)?;
+    let mut found = find::first(w.db, w.params, condition, w.pk, 2)?.into_iter();
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(Stored { kind, id, version, updated, .. }), None) => {
+            Ok(Some(Written { kind, id, version, updated, did: Did::Kept }))
+        }
+        (Some(one), Some(two)) => {
+            let what = format!("several resources match, e.g. {} and {}", one.id, two.id);
+            Err(Error::new(Kind::Precondition, what)
+                .at(format!("{}?{query}", condition.kind))
+                .advise("narrow the condition"))
+        }
     }
 }
 
@@ -192,10 +221,15 @@ fn new_version(
     if let Some(old) = lid.cur {
         w.db.prepare_cached("INSERT INTO dead VALUES (?1, ?2)")?.execute([old, pk])?;
     }
-    if let Some(Content { packed, .. }) = &write.content {
-        w.db.prepare_cached("INSERT INTO body (pk, z) VALUES (?1, ?2)")?
-            .execute(params![pk, packed])?;
-        w.db.prepare_cached("INSERT INTO typ VALUES (?1, ?2, 0)")?.execute([kind, pk])?;
+    if let Some(Content { packed, terms, .. }) = &write.content {
+        let Rows { rows, has } = rows::resolve(w.db, w.names, terms)?;
+        w.db.prepare_cached("INSERT INTO body VALUES (?1, ?2, ?3)")?.execute(params![
+            pk,
+            packed,
+            rows::encode(&rows)
+        ])?;
+        w.db.prepare_cached("INSERT INTO typ VALUES (?1, ?2, ?3)")?.execute([kind, pk, has])?;
+        w.pending.extend(rows.into_iter().map(|row| (row, pk)));
     }
     Ok(Written { kind: write.kind.clone(), id: write.id.clone(), version, updated: w.now, did })
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
+use crate::search::params::Param;
 
 /// A cache that has grown to this many names starts anew.
 const CACHED: usize = 100_000;
@@ -14,6 +15,9 @@ const CACHED: usize = 100_000;
 pub(super) struct Dictionary {
     kinds: HashMap<String, i64>,
     origins: HashMap<String, i64>,
+    systems: HashMap<String, i64>,
+    codes: HashMap<(i64, String), i64>,
+    params: HashMap<usize, (i64, u32)>,
 }
 
 impl Dictionary {
@@ -31,6 +35,75 @@ impl Dictionary {
     pub fn origin(&mut self, db: &Connection, name: &str) -> Result<i64> {
         intern(db, &mut self.origins, "origin", "name", name)
     }
+
+    /// The number of a code system; 0 for none; made if new.
+    pub fn system(&mut self, db: &Connection, url: &str) -> Result<i64> {
+        match url {
+            "" => Ok(0),
+            url => intern(db, &mut self.systems, "sys", "url", url),
+        }
+    }
+
+    /// The number of a code in a system; made if new.
+    pub fn code(&mut self, db: &Connection, sys: i64, code: &str) -> Result<i64> {
+        let key = (sys, code.to_owned());
+        if let Some(id) = self.codes.get(&key) {
+            return Ok(*id);
+        }
+        let found = db
+            .prepare_cached("SELECT id FROM code WHERE code = ?1 AND sys = ?2")?
+            .query_row(params![code, sys], |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                db.prepare_cached("INSERT INTO code (sys, code) VALUES (?1, ?2)")?
+                    .execute(params![sys, code])?;
+                db.last_insert_rowid()
+            }
+        };
+        if self.codes.len() >= CACHED {
+            self.codes.clear();
+        }
+        self.codes.insert(key, id);
+        Ok(id)
+    }
+
+    /// The number of a search parameter and its bit in `typ.has`; made if new.
+    pub fn param(&mut self, db: &Connection, param: &Param) -> Result<(i64, u32)> {
+        if let Some(found) = self.params.get(&param.number) {
+            return Ok(*found);
+        }
+        let kind = self.kind(db, &param.kind)?;
+        let found = match find_param(db, param)? {
+            Some(found) => found,
+            None => {
+                let bit: u32 =
+                    db.query_row("SELECT count(*) FROM param WHERE kind = ?1", [kind], |row| {
+                        row.get(0)
+                    })?;
+                db.prepare_cached(
+                    "INSERT INTO param (kind, code, expression, bit) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![kind, param.code, param.expression, bit])?;
+                (db.last_insert_rowid(), bit)
+            }
+        };
+        self.params.insert(param.number, found);
+        Ok(found)
+    }
+}
+
+/// The number of a search parameter and its bit in `typ.has`, if it was ever written.
+pub(super) fn find_param(db: &Connection, param: &Param) -> Result<Option<(i64, u32)>> {
+    let mut find = db.prepare_cached(
+        "SELECT id, bit FROM param WHERE kind = (SELECT id FROM kind WHERE name = ?1)
+         AND code = ?2 AND expression = ?3",
+    )?;
+    let row = find.query_row(params![param.kind, param.code, param.expression], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    });
+    Ok(row.optional()?)
 }
 
 /// A resource's row in `lid`.

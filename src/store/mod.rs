@@ -11,11 +11,15 @@ mod apply;
 mod body;
 mod connection;
 mod dictionary;
+mod find;
 mod journal;
 mod migrate;
 mod outbox;
+mod page;
 mod prepare;
 mod reader;
+mod rows;
+mod sql;
 mod types;
 mod writer;
 
@@ -34,6 +38,9 @@ use self::{
     writer::{GROUP, Job, Writer},
 };
 use crate::error::{Error, Kind, Result};
+use crate::observe::Clock;
+use crate::search::Search;
+use crate::search::params::Params;
 
 /// A handle to the store; cheap to clone.
 ///
@@ -49,6 +56,9 @@ struct Inner {
     writing: Mutex<Option<Writing>>,
     places: Arc<Semaphore>,
     news: watch::Receiver<i64>,
+    params: &'static Params,
+    /// Seals page tokens.
+    page_key: [u8; 32],
 }
 
 /// The way to the writer thread.
@@ -63,11 +73,17 @@ impl Store {
     /// Makes missing folders, and brings an older schema up to date. Only one process at a time may
     /// have a store open for writing.
     pub fn open(url: &str) -> Result<Store> {
+        Store::open_with(url, Params::r4(), Clock::System)
+    }
+
+    /// Opens with other search parameters, or another clock.
+    pub fn open_with(url: &str, params: &'static Params, clock: Clock) -> Result<Store> {
         let place = Arc::new(Place::parse(url)?);
         let lock = place.lock()?;
         let db = place.writer()?;
         migrate::migrate(&db)?;
-        let writer = Writer::new(db)?;
+        let page_key = reader::page_key(&db)?;
+        let writer = Writer::new(db, params, clock)?;
         let news = writer.news();
         let (jobs, waiting) = mpsc::channel();
         let thread = thread::Builder::new()
@@ -77,21 +93,30 @@ impl Store {
                 drop(lock);
             })
             .map_err(|e| Error::new(Kind::Unreachable, "no thread for the store").because(e))?;
-        Ok(Store::new(place, news, Some(Writing { jobs, thread })))
+        Ok(Store::new(place, params, page_key, news, Some(Writing { jobs, thread })))
     }
 
     /// Opens a store that another process may be writing; commits are refused.
     pub fn open_read_only(url: &str) -> Result<Store> {
         let place = Arc::new(Place::parse(url)?);
-        migrate::check(&place.reader()?)?;
+        let db = place.reader()?;
+        migrate::check(&db)?;
+        let page_key = reader::page_key(&db)?;
         let (_, news) = watch::channel(0);
-        Ok(Store::new(place, news, None))
+        Ok(Store::new(place, Params::r4(), page_key, news, None))
     }
 
-    fn new(place: Arc<Place>, news: watch::Receiver<i64>, writing: Option<Writing>) -> Store {
+    fn new(
+        place: Arc<Place>,
+        params: &'static Params,
+        page_key: [u8; 32],
+        news: watch::Receiver<i64>,
+        writing: Option<Writing>,
+    ) -> Store {
         let readers = Arc::new(Readers::new(place));
         let places = Arc::new(Semaphore::new(GROUP));
-        Store { inner: Arc::new(Inner { readers, writing: Mutex::new(writing), places, news }) }
+        let writing = Mutex::new(writing);
+        Store { inner: Arc::new(Inner { readers, writing, places, news, params, page_key }) }
     }
 
     /// Makes a commit durable. Commits that wait together share one `fsync`.
@@ -100,7 +125,8 @@ impl Store {
     pub async fn commit(&self, commit: Commit) -> Result<Committed> {
         let places = self.inner.places.clone();
         let Ok(place) = places.acquire_owned().await else { return Err(reader::closed()) };
-        let commit = self.inner.readers.run(|db| Prepared::new(db, commit)).await?;
+        let params = self.inner.params;
+        let commit = self.inner.readers.run(move |db| Prepared::new(db, params, commit)).await?;
         let (reply, result) = oneshot::channel();
         {
             let writing = self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,9 +155,9 @@ impl Store {
     }
 
     /// Searches; see [`crate::search`].
-    pub async fn search(&self, search: &crate::search::Search) -> Result<Page> {
-        let _ = search;
-        todo!("helper store")
+    pub async fn search(&self, search: &Search) -> Result<Page> {
+        let (params, key, search) = (self.inner.params, self.inner.page_key, search.clone());
+        self.inner.readers.run(move |db| find::search(db, params, &key, &search)).await
     }
 
     /// Versions after this number, in commit order.

@@ -8,9 +8,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
-use super::{Arrival, Body, Carry, Commit, Outcome, Outgoing, Settled, When, body};
+use super::{Arrival, Body, Carry, Commit, Outcome, Outgoing, Settled, When, Write, body};
 use crate::error::{Error, Kind, Result};
-use crate::fhir::Merge;
+use crate::fhir::{Merge, query};
+use crate::search::Search;
+use crate::search::params::Params;
+use crate::search::reference::is_id;
+use crate::search::terms::{self, Term};
 
 /// A commit that is ready for the writer.
 pub(super) struct Prepared {
@@ -39,6 +43,8 @@ pub(super) struct PreparedWrite {
     pub kind: String,
     pub id: String,
     pub when: When,
+    /// What [`When::NoneMatch`] searches for.
+    pub condition: Option<Search>,
     /// `None` deletes.
     pub content: Option<Content>,
 }
@@ -53,8 +59,12 @@ pub(super) struct Content {
     pub tail: Vec<u8>,
     /// The same, compressed; empty if `same`.
     pub packed: Vec<u8>,
-    /// For doing it again against another version.
-    rules: Option<(Value, Arc<dyn Merge>)>,
+    /// What it is found by; empty if `same`.
+    pub terms: Vec<Term<'static>>,
+    /// What came in.
+    incoming: Value,
+    /// How it is laid over the stored resource, if it does not replace that.
+    rules: Option<Arc<dyn Merge>>,
 }
 
 /// The living version of a resource.
@@ -67,18 +77,8 @@ pub(super) struct Base {
 
 impl Prepared {
     /// Does all that can be done before the writer.
-    pub fn new(db: &Connection, commit: Commit) -> Result<Prepared> {
-        let writes = commit.writes.into_iter().map(|write| {
-            word(&write.kind, &write.id)?;
-            let content = match write.body {
-                Body::Delete => None,
-                body => {
-                    let base = base(db, &write.kind, &write.id)?;
-                    Some(Content::new(&write.kind, &write.id, body, base.as_ref())?)
-                }
-            };
-            Ok(PreparedWrite { kind: write.kind, id: write.id, when: write.when, content })
-        });
+    pub fn new(db: &Connection, params: &'static Params, commit: Commit) -> Result<Prepared> {
+        let writes = commit.writes.into_iter().map(|write| prepare_write(db, params, write));
         let writes = writes.collect::<Result<_>>()?;
         let mut records = Records::default();
         let journal = match commit.journal {
@@ -108,6 +108,42 @@ impl Prepared {
     }
 }
 
+fn prepare_write(db: &Connection, params: &'static Params, write: Write) -> Result<PreparedWrite> {
+    let Write { kind, id, body, when } = write;
+    word(&kind, &id)?;
+    let condition = match &when {
+        When::NoneMatch(query) => Some(condition(params, &kind, query)?),
+        _ => None,
+    };
+    let (incoming, rules) = match body {
+        Body::Replace(resource) => (resource, None),
+        Body::Merge(resource, rules) => (resource, Some(rules)),
+        Body::Delete => return Ok(PreparedWrite { kind, id, when, condition, content: None }),
+    };
+    let mut content = Content {
+        on: None,
+        same: false,
+        tail: Vec::new(),
+        packed: Vec::new(),
+        terms: Vec::new(),
+        incoming,
+        rules,
+    };
+    content.against(params, &kind, &id, base(db, &kind, &id)?.as_ref())?;
+    Ok(PreparedWrite { kind, id, when, condition, content: Some(content) })
+}
+
+/// The search of a conditional create; one that selects nothing in particular is refused.
+fn condition(params: &'static Params, kind: &str, query: &str) -> Result<Search> {
+    let search = Search::parse_with(params, kind, &query::pairs(query)?)?;
+    if search.clauses.is_empty() || !search.include.is_empty() || search.page.is_some() {
+        let what = format!("`{query}` is not a condition");
+        return Err(Error::new(Kind::Value, what)
+            .advise("write search parameters such as `identifier=system|value`"));
+    }
+    Ok(search)
+}
+
 /// Original bytes; equal ones are kept once.
 #[derive(Default)]
 struct Records {
@@ -128,34 +164,28 @@ impl Records {
 }
 
 impl Content {
-    fn new(kind: &str, id: &str, body: Body, base: Option<&Base>) -> Result<Content> {
-        let (resource, rules) = match body {
-            Body::Merge(incoming, rules) => (incoming.clone(), Some((incoming, rules))),
-            Body::Replace(resource) => (resource, None),
-            Body::Delete => (Value::Null, None),
+    /// Makes the content against the version that is now the living one; also a second time, when
+    /// that has changed.
+    pub fn against(
+        &mut self,
+        params: &'static Params,
+        kind: &str,
+        id: &str,
+        base: Option<&Base>,
+    ) -> Result<()> {
+        let merged = match (&self.rules, base) {
+            (Some(rules), Some(base)) => {
+                Some(rules.merge(&whole(kind, id, base)?, self.incoming.clone()))
+            }
+            _ => None,
         };
-        let mut content =
-            Content { on: None, same: false, tail: Vec::new(), packed: Vec::new(), rules };
-        if content.rules.is_none() || base.is_none() {
-            content.tail = body::tail(kind, &resource)?;
-        }
-        content.against(kind, id, base)?;
-        Ok(content)
-    }
-
-    /// Makes the content against the version that is now the living one.
-    pub fn against(&mut self, kind: &str, id: &str, base: Option<&Base>) -> Result<()> {
-        if let Some((incoming, rules)) = &self.rules {
-            let merged = match base {
-                Some(base) => rules.merge(&whole(kind, id, base)?, incoming.clone()),
-                None => incoming.clone(),
-            };
-            self.tail = body::tail(kind, &merged)?;
-        }
+        let resource = merged.as_ref().unwrap_or(&self.incoming);
+        self.tail = body::tail(kind, resource)?;
         self.on = base.map(|base| base.pk);
         self.same = base.is_some_and(|base| body::same(&base.tail, &self.tail));
-        if !self.same && (self.packed.is_empty() || self.rules.is_some()) {
+        if !self.same {
             self.packed = body::pack(&self.tail)?;
+            self.terms = terms::terms(params, resource);
         }
         Ok(())
     }
@@ -188,10 +218,8 @@ fn whole(kind: &str, id: &str, base: &Base) -> Result<Value> {
 
 /// Checks type and id (<https://hl7.org/fhir/R4/datatypes.html#id>).
 fn word(kind: &str, id: &str) -> Result<()> {
-    let id_ok = (1..=64).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
     let kind_ok = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric());
-    if id_ok && kind_ok {
+    if is_id(id) && kind_ok {
         return Ok(());
     }
     Err(Error::new(Kind::Value, format!("`{kind}/{id}` is not a resource type with an id"))

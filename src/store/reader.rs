@@ -60,7 +60,8 @@ pub(super) fn closed() -> Error {
     Error::new(Kind::Unreachable, "the store is closed")
 }
 
-const VERSION: &str = "SELECT k.name, l.id, v.vno, v.at, v.how, b.z FROM";
+/// The columns of a version, for [`stored`].
+pub(super) const VERSION: &str = "SELECT k.name, l.id, v.vno, v.at, v.how, b.z FROM";
 
 /// The newest version.
 pub(super) fn read(db: &Connection, kind: &str, id: &str) -> Result<Option<Stored>> {
@@ -152,6 +153,11 @@ pub(super) fn audit(
         Ok((id, serde_json::from_str(&event).map_err(broken)?))
     })
     .collect()
+}
+
+/// The key that seals page tokens.
+pub(super) fn page_key(db: &Connection) -> Result<[u8; 32]> {
+    Ok(db.query_row("SELECT value FROM state WHERE name = 'page-key'", [], |row| row.get(0))?)
 }
 
 /// Numbers of what is stored.

@@ -12,8 +12,11 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use super::apply::{Writing, apply};
 use super::dictionary::Dictionary;
 use super::prepare::Prepared;
+use super::rows::{self, Row};
 use super::{Committed, Millis};
 use crate::error::{Error, Kind, Result};
+use crate::observe::Clock;
+use crate::search::params::Params;
 
 /// The most commits in one transaction, and the most that may wait.
 pub(super) const GROUP: usize = 1000;
@@ -32,9 +35,14 @@ pub(super) struct Job {
 /// The thread's own things.
 pub(super) struct Writer {
     db: Connection,
+    params: &'static Params,
+    clock: Clock,
     names: Dictionary,
+    /// Index rows of the group, to be put into the tables in the order of their keys.
+    pending: Vec<(Row, i64)>,
     pk: i64,
-    clock: Millis,
+    /// The time of the last version.
+    time: Millis,
     news: watch::Sender<i64>,
     /// How many commits the last group had, and how long its transaction took to end.
     last: (usize, Duration),
@@ -42,16 +50,25 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Takes up a store where it stands.
-    pub fn new(db: Connection) -> Result<Writer> {
+    pub fn new(db: Connection, params: &'static Params, clock: Clock) -> Result<Writer> {
         let newest = db.query_row(
             "SELECT coalesce(max(pk), 0), coalesce(max(at), 0) FROM
                (SELECT pk, at FROM ver ORDER BY pk DESC LIMIT 1)",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         );
-        let (pk, clock) = newest?;
-        let news = watch::Sender::new(pk);
-        Ok(Writer { db, names: Dictionary::default(), pk, clock, news, last: Default::default() })
+        let (pk, time) = newest?;
+        Ok(Writer {
+            db,
+            params,
+            clock,
+            names: Dictionary::default(),
+            pending: Vec::new(),
+            pk,
+            time,
+            news: watch::Sender::new(pk),
+            last: Default::default(),
+        })
     }
 
     /// Where the greatest change number is told.
@@ -112,13 +129,14 @@ impl Writer {
 
     /// One transaction; on an error nothing of it is stored.
     fn transaction(&mut self, group: &mut [Job]) -> Result<Vec<Result<Committed>>> {
-        let (pk, clock) = (self.pk, self.clock);
+        let (pk, time) = (self.pk, self.time);
         let result = self.try_transaction(group);
         if result.is_err() {
-            (self.pk, self.clock) = (pk, clock);
+            (self.pk, self.time) = (pk, time);
             self.names.forget();
+            self.pending.clear();
             if !self.db.is_autocommit() {
-                // What else could be done when even this fails is done by the next BEGIN: it fails.
+                // Should even this fail, the next BEGIN says so.
                 drop(self.db.execute_batch("ROLLBACK"));
             }
         }
@@ -129,6 +147,7 @@ impl Writer {
         run(&self.db, "BEGIN IMMEDIATE")?;
         let results: Result<Vec<_>> = group.iter_mut().map(|job| self.savepoint(job)).collect();
         let results = results?;
+        rows::insert(&self.db, &mut self.pending)?;
         let start = Instant::now();
         run(&self.db, "COMMIT")?;
         self.last.1 = start.elapsed();
@@ -137,16 +156,29 @@ impl Writer {
 
     /// One commit; the outer error is one of the whole transaction.
     fn savepoint(&mut self, job: &mut Job) -> Result<Result<Committed>> {
+        if job.commit.writes.iter().any(|write| write.condition.is_some()) {
+            // What it searches must be in the tables, and must stay there if it fails.
+            rows::insert(&self.db, &mut self.pending)?;
+        }
         run(&self.db, "SAVEPOINT one")?;
-        let now = jiff::Timestamp::now().as_millisecond().max(self.clock);
-        let mut writing = Writing { db: &self.db, names: &mut self.names, pk: self.pk, now };
+        let pending = self.pending.len();
+        let mut writing = Writing {
+            db: &self.db,
+            names: &mut self.names,
+            params: self.params,
+            pending: &mut self.pending,
+            pk: self.pk,
+            now: self.clock.now().max(self.time),
+        };
         let result = apply(&mut writing, &mut job.commit);
+        let (pk, now) = (writing.pk, writing.now);
         match &result {
-            Ok(_) => (self.pk, self.clock) = (writing.pk, now),
-            Err(error) if matches!(error.kind, Kind::Unreachable) => return result.map(Ok),
+            Ok(_) => (self.pk, self.time) = (pk, now),
+            Err(error) if error.kind == Kind::Unreachable => return result.map(Ok),
             Err(_) => {
                 run(&self.db, "ROLLBACK TO one")?;
                 self.names.forget();
+                self.pending.truncate(pending);
             }
         }
         run(&self.db, "RELEASE one")?;

@@ -1,5 +1,8 @@
 //! All integration tests, one binary: each module says what it is about.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod deliver;
+mod search;
 mod store;
 mod support;

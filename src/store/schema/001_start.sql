@@ -5,6 +5,8 @@ CREATE TABLE state (
   name  TEXT PRIMARY KEY,
   value ANY NOT NULL
 ) WITHOUT ROWID;
+-- Seals page tokens.
+INSERT INTO state VALUES ('page-key', randomblob(32));
 
 -- Dictionaries.
 CREATE TABLE kind   (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
