@@ -4,6 +4,7 @@
 //! typed model. What an element may hold is asked of [`definitions`].
 
 pub mod definitions;
+pub mod id;
 pub mod outcome;
 pub mod query;
 
