@@ -9,7 +9,7 @@ use quick_xml::events::Event;
 use serde::de::{Deserializer, Unexpected};
 use serde::{Deserialize, de};
 
-use crate::flow::outbound::{Reply, Said};
+use crate::flow::delivery::{Reply, Said};
 use crate::legacy::{Charset, Charsets, Text};
 
 /// The most of an answer that is kept for people, in characters.

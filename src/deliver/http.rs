@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use super::answer::{AnswerRule, shown};
 use super::config;
 use crate::error::{Error, Kind, Result};
-use crate::flow::outbound::{Rendered, Reply, Said};
+use crate::flow::delivery::{Rendered, Reply, Said};
 
 /// The most of an answer's body that is read.
 const BODY: usize = 1 << 20;

@@ -13,7 +13,7 @@ use super::http::{Target, Tried};
 use super::retry::Retry;
 use crate::error::{Error, Kind, Result};
 use crate::fhir::BASE;
-use crate::flow::outbound::{Render, Rendered, Reply, Said, Writeback};
+use crate::flow::delivery::{Render, Rendered, Reply, Said, Writeback};
 use crate::observe::{Clock, Metric, count};
 use crate::store::{Commit, Delivery, Settled, Store};
 

@@ -2,11 +2,11 @@
 //!
 //! * [`inbound`]: bytes of a party → resources in the store → the answer
 //! * [`replay`]: the same way again, from the journal
-//! * [`outbound`]: what the delivery worker asks for
+//! * [`delivery`]: what the delivery worker asks for
 //! * [`units`]: durations and sizes as people write them
 
+pub mod delivery;
 pub mod inbound;
-pub mod outbound;
 pub mod replay;
 pub mod units;
 

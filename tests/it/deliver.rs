@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tombolo::Result;
 use tombolo::deliver::worker::{Outbox, start};
 use tombolo::error::{Error, Kind};
-use tombolo::flow::outbound::{Later, Render, Rendered, Reply, Writeback};
+use tombolo::flow::delivery::{Later, Render, Rendered, Reply, Writeback};
 use tombolo::observe::Clock;
 use tombolo::store::{Body, Commit, Delivery, Outgoing, Settled, Store, When, Write};
 
