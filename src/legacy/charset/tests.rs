@@ -1,3 +1,5 @@
+//! Charsets as the field uses them: what is decoded, what is refused, what comes back.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -160,21 +160,16 @@ fn identities(steps: &[Step]) -> Result<(), Refusal> {
 /// Looks up what conditional creates are about.
 async fn find_existing(api: &Api, steps: &mut [Step]) -> Result<(), Refusal> {
     let mut first = HashMap::new();
-    for n in 0..steps.len() {
-        let step = &mut steps[n];
-        let (Some(Deed::Create), Some(condition)) =
-            (step.deed, &step.entry.call.conditions.if_none_exist)
-        else {
-            continue;
-        };
-        let key = (step.kind().to_owned(), condition.clone());
+    for (n, step) in steps.iter_mut().enumerate() {
+        let condition = step.entry.call.conditions.if_none_exist.as_deref();
+        let (Some(Deed::Create), Some(condition)) = (step.deed, condition) else { continue };
+        let key = (step.kind().to_owned(), condition.to_owned());
         if let Some(earlier) = first.get(&key) {
             step.same_as = Some(*earlier);
             continue;
         }
-        let found =
-            only(api, step.kind(), condition).await.map_err(|refusal| step.refuse(refusal))?;
-        step.found = found;
+        let found = only(api, step.kind(), condition).await;
+        step.found = found.map_err(|refusal| step.refuse(refusal))?;
         first.insert(key, n);
     }
     Ok(())
