@@ -89,6 +89,12 @@ impl Conditions {
     pub fn for_create(&self) -> When {
         self.if_none_exist.clone().map_or(When::Always, When::NoneMatch)
     }
+
+    /// The condition of a create in a transaction, which was looked up before: other entries may
+    /// point to what it is to make.
+    pub fn for_create_in_transaction(&self) -> When {
+        self.if_none_exist.clone().map_or(When::Always, When::StillNoneMatch)
+    }
 }
 
 /// The version of an ETag such as `W/"3"`; `"3"` and `3` are understood as well.

@@ -146,11 +146,14 @@ fn write_one(w: &mut Writing, write: &mut PreparedWrite, origin: i64) -> Result<
                     .advise("read it again and repeat the change"));
             }
         }
-        When::NoneMatch(query) => {
+        When::NoneMatch(query) | When::StillNoneMatch(query) => {
             if let Some(condition) = &write.condition
                 && let Some(there) = none_match(w, condition, query)?
             {
-                return Ok(there);
+                return match &write.when {
+                    When::NoneMatch(_) => Ok(there),
+                    _ => Err(made_meanwhile(write, &there)),
+                };
             }
         }
     }
@@ -170,6 +173,14 @@ fn write_one(w: &mut Writing, write: &mut PreparedWrite, origin: i64) -> Result<
         }
         None => new_version(w, kind, lid, write, Did::Deleted, origin),
     }
+}
+
+/// The error of [`When::StillNoneMatch`].
+fn made_meanwhile(write: &PreparedWrite, there: &Written) -> Error {
+    let what = format!("{}/{} was made at the same moment", there.kind, there.id);
+    Error::new(Kind::Conflict, what)
+        .at(format!("{}/{}", write.kind, write.id))
+        .advise("send it again")
 }
 
 /// The one resource that matches a condition; several are an error.

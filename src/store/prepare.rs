@@ -43,7 +43,7 @@ pub(super) struct PreparedWrite {
     pub kind: String,
     pub id: String,
     pub when: When,
-    /// What [`When::NoneMatch`] searches for.
+    /// What [`When::NoneMatch`] and [`When::StillNoneMatch`] search for.
     pub condition: Option<Search>,
     /// `None` deletes.
     pub content: Option<Content>,
@@ -112,7 +112,9 @@ fn prepare_write(db: &Connection, params: &'static Params, write: Write) -> Resu
     let Write { kind, id, body, when } = write;
     word(&kind, &id)?;
     let condition = match &when {
-        When::NoneMatch(query) => Some(condition(params, &kind, query)?),
+        When::NoneMatch(query) | When::StillNoneMatch(query) => {
+            Some(condition(params, &kind, query)?)
+        }
         _ => None,
     };
     let (incoming, rules) = match body {

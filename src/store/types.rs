@@ -66,6 +66,9 @@ pub enum When {
     /// Only if no current resource of the type matches this search (`If-None-Exist`); one match:
     /// nothing is written and that one is the result; several: the whole commit fails.
     NoneMatch(String),
+    /// As [`When::NoneMatch`], but one match fails the whole commit as well: for who looked before
+    /// and has built on there being none.
+    StillNoneMatch(String),
 }
 
 /// An inbound message, as it arrived, with what became of it.

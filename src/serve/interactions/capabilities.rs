@@ -10,6 +10,7 @@ use super::super::reply::{Answer, Reply};
 use super::super::respond::instant;
 use super::ROWS;
 use crate::fhir::definitions::Definitions;
+use crate::search::{self, params::Param};
 
 pub(super) fn capabilities(api: &Api, call: &Call) -> Answer {
     call.no_parameters()?;
@@ -53,19 +54,21 @@ fn resources(r4: &Definitions) -> Vec<Value> {
                 "conditionalRead": "full-support",
                 "conditionalUpdate": false,
                 "conditionalDelete": "not-supported",
-                "searchParam": parameters(r4, kind),
+                "searchInclude": includes(kind),
+                "searchParam": parameters(kind),
             })
         })
         .collect()
 }
 
 /// The search parameters of a type.
-fn parameters(r4: &Definitions, kind: &str) -> Vec<Value> {
-    let belongs = |base: &String| base == kind || base == "Resource" || base == "DomainResource";
-    let mut known: Vec<_> = r4.params.iter().filter(|p| p.base.iter().any(belongs)).collect();
-    known.sort_by(|a, b| a.code.cmp(&b.code));
-    known
-        .into_iter()
-        .map(|p| json!({ "name": p.code, "definition": p.url, "type": p.kind }))
-        .collect()
+fn parameters(kind: &str) -> Vec<Value> {
+    let parameter = |p: &Param| json!({ "name": p.code, "definition": p.url, "type": p.of });
+    search::supported(kind).into_iter().map(parameter).collect()
+}
+
+/// What `_include` takes: its references.
+fn includes(kind: &str) -> Vec<String> {
+    let references = search::supported(kind).into_iter().filter(|p| p.of == "reference");
+    references.map(|p| format!("{kind}:{}", p.code)).collect()
 }

@@ -5,11 +5,15 @@ use super::super::Api;
 use super::super::call::Call;
 use super::super::reply::Answer;
 use super::super::write::{self, Deed};
+use super::search;
 use crate::store::{Body, Write};
 
 pub(super) async fn create(api: &Api, mut call: Call) -> Answer {
     call.no_parameters()?;
     let resource = call.take_resource()?;
+    if let Some(condition) = &call.conditions.if_none_exist {
+        search::condition(&call.kind, condition)?;
+    }
     let issues = write::check(&resource)?;
     let write = Write {
         kind: call.kind.clone(),

@@ -20,10 +20,9 @@ use super::super::write::{self, Deed};
 use super::batch::batch;
 use super::entries::{self, Entry, place};
 use super::rewrite::{self, Links};
-use super::{Interaction, update};
+use super::{Interaction, search, update};
 use crate::error::Kind;
-use crate::fhir::{Issue, query};
-use crate::search::Search;
+use crate::fhir::Issue;
 use crate::store::{Body, Did, Stored, Write, Written};
 
 pub(super) async fn bundle(api: &Api, mut call: Call) -> Answer {
@@ -177,12 +176,9 @@ async fn find_existing(api: &Api, steps: &mut [Step]) -> Result<(), Refusal> {
 
 /// The one resource that matches a search, if any; several are refused.
 async fn only(api: &Api, kind: &str, condition: &str) -> Result<Option<Stored>, Refusal> {
-    let mut pairs = query::pairs(condition)?;
-    if pairs.is_empty() {
-        return Err(Refusal::of(Kind::Required, "the condition names no search parameter"));
-    }
-    pairs.push(("_count".to_owned(), "2".to_owned()));
-    let mut page = api.store.search(&Search::parse(kind, &pairs)?).await?;
+    let mut search = search::condition(kind, condition)?;
+    search.count = 2;
+    let mut page = api.store.search(&search).await?;
     if page.matches.len() > 1 {
         let text = format!("several resources match `{kind}?{condition}`, expected at most one");
         return Err(Refusal::of(Kind::Precondition, text));
@@ -327,7 +323,7 @@ impl Step {
         let resource = std::mem::replace(&mut self.entry.call.body, Value::Null);
         let (body, when) = match self.deed {
             Some(Deed::Delete) | None => (Body::Delete, conditions.for_delete()),
-            Some(Deed::Create) => (Body::Replace(resource), conditions.for_create()),
+            Some(Deed::Create) => (Body::Replace(resource), conditions.for_create_in_transaction()),
             Some(Deed::Update) => {
                 let when = conditions.for_update().map_err(|refusal| self.refuse(refusal))?;
                 (Body::Replace(resource), when)
