@@ -114,12 +114,14 @@ pub enum Schema {
 }
 
 /// Bytes of one transfer, read: the records in it, in order.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct File {
     /// The decoded whole.
     pub text: Arc<Text>,
     /// Its records. A file with a header and no rows has none.
     pub records: Vec<Record>,
+    /// Records that cannot be read, each located; they do not refuse the others.
+    pub broken: Vec<(Span, crate::error::Error)>,
 }
 
 /// One record.
@@ -356,4 +358,30 @@ impl Editor<'_> {
             Editor::Xml(e) => e.finish(),
         }
     }
+}
+
+/// The name nearest to a mistyped one, if one is near.
+pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let limit = (name.chars().count() / 3).max(1);
+    names
+        .map(|other| (distance(name, other), other))
+        .filter(|(d, _)| *d <= limit)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, other)| other)
+}
+
+/// Edit distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
 }
