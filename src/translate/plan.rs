@@ -218,7 +218,8 @@ pub enum By {
 /// `space(part, …)`.
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// The space; `None` where the first part is an alias that contributes its own.
+    /// The space. A key that only names another resource (`key: visit`) has the rule's own alias
+    /// as its space, `_` as `-`: seven Observations of one visit differ.
     pub space: Option<String>,
     /// The parts.
     pub parts: Vec<KeyPart>,
@@ -256,7 +257,8 @@ pub struct Object {
 /// A JSON key and what is below it.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// The JSON key (`valueQuantity`, with the type for `[x]`).
+    /// The JSON key (`valueQuantity`, with the type for `[x]`). Empty: the leaf makes an object
+    /// whose members are members of this one (`valueQuantity` beside `valueQuantity.comparator`).
     pub name: String,
     /// Written only in this branch.
     pub branch: Option<Branch>,
@@ -435,6 +437,10 @@ pub enum Input {
     Slots(Vec<Vec<Slot>>),
     /// `.lo` of the scan in this branch.
     Scanned(Branch, String),
+    /// `.v OBX-6`: a part of the scan in this branch, then slots (the unit of a quantity).
+    ScannedWith(Branch, String, Vec<Slot>),
+    /// `NTE-3 | lines`: this slot of every instance of the list, in order.
+    Lines(List, Slot),
     /// `$event`, `$control`, `$deleted`, `$party.name`, `$file.x`: [`crate::legacy::Record::about`].
     About(String),
     /// Never present (a bound-away field).
@@ -577,6 +583,8 @@ pub enum Expr {
     Path(usize, Vec<Step>),
     /// A slot (in `check:`).
     Slot(Input, String),
+    /// A bound field of the model (in `check:`): the decoded text of this leaf.
+    Leaf(Box<Leaf>),
     /// `date(x)`: its date part.
     Date(Box<Expr>),
     /// `age(birth, at, years|months|days)`.
@@ -659,4 +667,12 @@ pub struct Create {
     pub when: Option<(Vec<Step>, usize)>,
     /// Where.
     pub pos: Pos,
+}
+
+impl Program {
+    /// `file:line:column` of a place.
+    pub fn place(&self, pos: Pos) -> String {
+        let file = self.files.get(usize::from(pos.file)).map_or("?", String::as_str);
+        format!("{file}:{}:{}", pos.line, pos.column)
+    }
 }
