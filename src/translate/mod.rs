@@ -8,9 +8,19 @@
 //!
 //! The language is described in `docs/mapping-language.md`.
 
+mod bundle;
+mod choose;
+mod codec;
 pub mod compile;
+pub mod compose;
+mod eval;
+pub mod examples;
+pub mod explain;
+mod expr;
 pub mod get;
+pub mod laws;
 pub mod library;
+mod marks;
 pub mod merge;
 pub mod plan;
 pub mod put;

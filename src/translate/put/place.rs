@@ -1,0 +1,262 @@
+//! Which resource stands in for which rule, and in which scope a new one is written.
+
+use serde_json::Value as Json;
+
+use super::Put;
+use crate::error::Kind;
+use crate::fhir::Issue;
+use crate::legacy::Scope;
+use crate::translate::bundle::{Resources, at_steps, references, scalar};
+use crate::translate::marks::{has_marks, marks_of};
+use crate::translate::plan::{Drive, Object, Program, Value};
+
+/// The roots of a new record: resources of the first rule's type and constants; where there is
+/// none, the resources that `create:` names.
+pub(super) fn roots(program: &Program, resources: &Resources) -> Vec<(usize, String)> {
+    let own = of_rule(program, resources, 0);
+    if !own.is_empty() {
+        return own.into_iter().map(|r| (0, r)).collect();
+    }
+    let Some(create) = &program.create else { return Vec::new() };
+    let kind = &program.rules[create.rule].kind;
+    let wanted = |reference: &&String| {
+        let Some(map) = resources.resource(reference) else { return false };
+        let json = Json::Object(map.clone());
+        json.get("resourceType").and_then(Json::as_str) == Some(kind)
+            && create.when.as_ref().is_none_or(|(path, table)| {
+                let code = at_steps(&json, path).and_then(scalar);
+                code.is_some_and(|c| has_row(program, *table, &c))
+            })
+    };
+    resources.order.iter().filter(wanted).map(|r| (create.rule, r.clone())).collect()
+}
+
+/// Whether a code or a prefix of it (ICD-10 `A15.005` → `A15.0` → `A15`) has a row.
+fn has_row(program: &Program, table: usize, code: &str) -> bool {
+    let rows = &program.tables[table].get;
+    (1..=code.len())
+        .filter_map(|n| code.get(..n))
+        .any(|p| rows.contains_key(p.trim_end_matches('.')))
+}
+
+/// The resources that stand in for rules, found from the root by `->` links, then by type,
+/// constants and links back to what is found already. Rules in the order of the file.
+pub(super) fn assign(
+    program: &Program,
+    resources: &Resources,
+    root: (usize, String),
+) -> Vec<(usize, String)> {
+    let mut assigned = vec![root];
+    let mut done = 0;
+    loop {
+        while done < assigned.len() {
+            let (rule, reference) = assigned[done].clone();
+            done += 1;
+            if let Some(map) = resources.resource(&reference) {
+                let json = Json::Object(map.clone());
+                follow(&program.rules[rule].body, &json, &mut |to, target| {
+                    take(program, resources, &mut assigned, to, target);
+                });
+            }
+        }
+        if !take_linked(program, resources, &mut assigned) {
+            break;
+        }
+    }
+    assigned.sort_by_key(|(rule, _)| *rule);
+    assigned
+}
+
+fn take(
+    program: &Program,
+    resources: &Resources,
+    assigned: &mut Vec<(usize, String)>,
+    rule: usize,
+    reference: &str,
+) {
+    let once = program.rules[rule].each.is_none();
+    let taken = assigned
+        .iter()
+        .any(|(r, x)| (*r == rule && once) || (*r == rule && resources.same(x, reference)));
+    let kind = &program.rules[rule].kind;
+    let right = resources
+        .resource(reference)
+        .is_some_and(|map| map.get("resourceType").and_then(Json::as_str) == Some(kind));
+    if !taken && right {
+        assigned.push((rule, reference.to_owned()));
+    }
+}
+
+/// One round of taking resources by type and constants that refer to something taken already.
+fn take_linked(
+    program: &Program,
+    resources: &Resources,
+    assigned: &mut Vec<(usize, String)>,
+) -> bool {
+    let before = assigned.len();
+    for rule in 0..program.rules.len() {
+        for reference in of_rule(program, resources, rule) {
+            if assigned.iter().any(|(_, x)| resources.same(x, &reference)) {
+                continue;
+            }
+            let Some(map) = resources.resource(&reference) else { continue };
+            let json = Json::Object(map.clone());
+            let mut linked = false;
+            follow(&program.rules[rule].body, &json, &mut |to, target| {
+                linked |= assigned.iter().any(|(r, x)| *r == to && resources.same(x, target));
+            });
+            let lonely = !has_refs(&program.rules[rule].body);
+            if linked || lonely {
+                take(program, resources, assigned, rule, &reference);
+            }
+        }
+    }
+    assigned.len() > before
+}
+
+/// Resources of a rule's type that bear its constants.
+fn of_rule(program: &Program, resources: &Resources, rule: usize) -> Vec<String> {
+    let marks = marks_of(&program.rules[rule].body);
+    let fits = |reference: &&String| {
+        resources.resource(reference).is_some_and(|map| {
+            map.get("resourceType").and_then(Json::as_str) == Some(&program.rules[rule].kind)
+                && has_marks(&Json::Object(map.clone()), &marks)
+        })
+    };
+    resources.order.iter().filter(fits).cloned().collect()
+}
+
+/// Calls `f(rule, reference)` for every `->` of a body that the resource fills.
+fn follow(body: &Object, json: &Json, f: &mut dyn FnMut(usize, &str)) {
+    for field in &body.fields {
+        let Some(value) = json.get(&field.name) else { continue };
+        follow_value(&field.value, value, f);
+    }
+}
+
+fn follow_value(rule: &Value, json: &Json, f: &mut dyn FnMut(usize, &str)) {
+    match rule {
+        Value::Ref(to) => {
+            if let Some(reference) = json.get("reference").and_then(Json::as_str) {
+                f(to.rule, reference);
+            }
+        }
+        Value::Object(inner) => follow(inner, json, f),
+        Value::List(items) => {
+            let list = json.as_array().map_or(&[][..], Vec::as_slice);
+            for item in items {
+                for value in list.iter().filter(|v| has_marks(v, &item.marks)) {
+                    follow_value(&item.value, value, f);
+                }
+            }
+        }
+        Value::Const(_) | Value::Leaf(_) => {}
+    }
+}
+
+fn has_refs(body: &Object) -> bool {
+    body.fields.iter().any(|field| value_has_refs(&field.value))
+}
+
+fn value_has_refs(value: &Value) -> bool {
+    match value {
+        Value::Ref(_) => true,
+        Value::Object(inner) => has_refs(inner),
+        Value::List(items) => items
+            .iter()
+            .any(|i| matches!(i.drive, Drive::Once | Drive::Alias(_)) && value_has_refs(&i.value)),
+        Value::Const(_) | Value::Leaf(_) => false,
+    }
+}
+
+impl Put<'_, '_> {
+    /// The scopes in which a new resource of a rule is written; new groups, segments or repetitions
+    /// are made as needed. Rules driven by the same list share an instance if their resources refer
+    /// to each other (an order and its report).
+    pub(super) fn chain_for(&mut self, rule: usize, reference: &str) -> Option<Vec<Scope>> {
+        let program = self.program();
+        let Some(each) = &program.rules[rule].each else { return Some(Vec::new()) };
+        let steps = &each.steps;
+        let mut chain = self.shared_chain(rule, reference, steps.len()).unwrap_or_default();
+        if chain.len() == steps.len() && self.taken(rule, &chain) {
+            chain.pop();
+        }
+        while chain.len() < steps.len() {
+            let at = chain.last().copied().unwrap_or_default();
+            match self.editor.insert(at, &steps[chain.len()]) {
+                Ok(scope) => chain.push(scope),
+                Err(error) => {
+                    let text = format!("lost: {reference}: {error}");
+                    self.issues.push(Issue::warning(Kind::NotSupported, text));
+                    return None;
+                }
+            }
+        }
+        let scope = chain.last().copied().unwrap_or_default();
+        if let Some(filter) = &each.filter {
+            self.write_guard(filter, scope);
+        }
+        Some(chain)
+    }
+
+    /// Whether this rule has an instance there already.
+    fn taken(&self, rule: usize, chain: &[Scope]) -> bool {
+        self.made.iter().any(|m| m.rule == rule && m.chain == chain)
+    }
+
+    /// The longest chain that this resource shares with one that is placed already.
+    fn shared_chain(&self, rule: usize, reference: &str, length: usize) -> Option<Vec<Scope>> {
+        let program = self.program();
+        let steps = &program.rules[rule].each.as_ref()?.steps;
+        let mut best: Option<Vec<Scope>> = None;
+        for made in &self.made {
+            let Some(other) = &program.rules[made.rule].each else { continue };
+            let common = steps.iter().zip(&other.steps).take_while(|(a, b)| a == b).count();
+            let common = common.min(made.chain.len()).min(length);
+            let longer = best.as_ref().is_none_or(|b| b.len() < common);
+            if common > 0 && longer && self.linked(reference, &made.reference) {
+                best = Some(made.chain[..common].to_vec());
+            }
+        }
+        best
+    }
+
+    fn linked(&self, a: &str, b: &str) -> bool {
+        let refers = |from: &str, to: &str| {
+            self.resources.resource(from).is_some_and(|map| {
+                let json = Json::Object(map.clone());
+                let mut found = Vec::new();
+                references(&json, &mut found);
+                found.iter().any(|r| self.resources.same(r, to))
+            })
+        };
+        refers(a, b) || refers(b, a)
+    }
+
+    /// Decides which message a new record is, and writes that.
+    pub(super) fn trigger(&mut self) {
+        let program = self.program();
+        let found = program.triggers.iter().find(|t| {
+            t.create
+                && t.rules.iter().any(|rule| self.made.iter().any(|m| m.rule == *rule))
+                && t.with.as_ref().is_none_or(|(path, want)| {
+                    t.rules.iter().filter_map(|rule| self.side(*rule, false)).any(|json| {
+                        at_steps(&json, path).and_then(scalar).is_some_and(|v| v == *want)
+                    })
+                })
+        });
+        let Some(trigger) = found else { return };
+        let root = program.schema.root();
+        let (message, event) = trigger.message.split_once('^').unwrap_or((&trigger.message, ""));
+        for (slot, text) in [("MSH-9.1", message), ("MSH-9.2", event), ("EVN-1", event)] {
+            if slot == "EVN-1" && message != "ADT" {
+                continue;
+            }
+            if let Ok(slot) = program.schema.slot(&root, slot) {
+                let written =
+                    self.editor.write(Scope::default(), &slot, crate::legacy::Write::Text(text));
+                self.note(written);
+            }
+        }
+    }
+}
