@@ -676,3 +676,37 @@ impl Program {
         format!("{file}:{}:{}", pos.line, pos.column)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A program without rules, over HL7 v2.
+    pub(crate) fn empty() -> Program {
+        let schema = crate::legacy::hl7v2::Schema::new(&["ADT^A01".to_owned()], "2.1..2.8");
+        Program {
+            name: "empty".to_owned(),
+            version: String::new(),
+            title: String::new(),
+            files: Vec::new(),
+            hash: String::new(),
+            party: Party { name: "local".to_owned(), title: String::new(), uscc: None },
+            schema: Schema::Hl7(schema.expect("known message")),
+            accept: Vec::new(),
+            charset: None,
+            zone: Zone { from: None, name: "Asia/Shanghai".to_owned() },
+            nulls: Nulls::Delete,
+            rest: Rest::Carry,
+            tables: Vec::new(),
+            rules: Vec::new(),
+            choices: Vec::new(),
+            put: Vec::new(),
+            triggers: Vec::new(),
+            require: Vec::new(),
+            checks: Vec::new(),
+            create: None,
+            ignore: Vec::new(),
+            secret: Vec::new(),
+        }
+    }
+}
