@@ -1,6 +1,7 @@
 //! The search parameters that work: those of the definitions whose expression compiles.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::OnceLock;
 
 use super::path::{self, Chain};
@@ -31,7 +32,6 @@ pub enum Family {
 }
 
 /// A search parameter of one resource type.
-#[derive(Debug)]
 pub struct Param {
     /// Its place in the table.
     pub number: usize,
@@ -180,6 +180,18 @@ impl Params {
                 self.all[alias].chains = Vec::new();
             }
         }
+    }
+}
+
+impl PartialEq for Param {
+    fn eq(&self, other: &Param) -> bool {
+        self.number == other.number
+    }
+}
+
+impl fmt::Debug for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.kind, self.code)
     }
 }
 

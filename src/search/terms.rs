@@ -51,12 +51,6 @@ pub enum Indexed {
     Uri(String),
 }
 
-impl PartialEq for Param {
-    fn eq(&self, other: &Param) -> bool {
-        self.number == other.number
-    }
-}
-
 /// All terms of a resource, by the parameters of its type.
 pub fn terms<'p>(params: &'p Params, resource: &Value) -> Vec<Term<'p>> {
     let mut terms = Vec::with_capacity(16);

@@ -8,7 +8,9 @@ use super::dictionary::{Dictionary, Lid, find_lid, make_lid};
 use super::journal::{self, Known};
 use super::prepare::{self, Content, Prepared, PreparedArrival, PreparedWrite};
 use super::rows::{self, Row, Rows};
-use super::{Committed, Did, Journaled, Millis, Status, Stored, When, Written, find, outbox};
+use super::{
+    Committed, Did, Journaled, Millis, Outcome, Status, Stored, When, Written, find, outbox,
+};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::Issue;
 use crate::search::Search;
@@ -33,7 +35,7 @@ pub(super) struct Writing<'a> {
 /// Writes a commit; an error means that the savepoint is to be rolled back.
 pub(super) fn apply(w: &mut Writing, commit: &mut Prepared) -> Result<Committed> {
     let mut records = Records { packed: &commit.records, ids: HashMap::new() };
-    let journal = match &mut commit.journal {
+    let journal = match &commit.journal {
         None => None,
         Some(arrival) => match arrive(w.db, arrival, &mut records)? {
             new @ Journaled::New(_) => Some(new),
@@ -81,25 +83,31 @@ pub(super) fn mapping_name(mapping: &str) -> &str {
 }
 
 /// Stores a message unless it came before.
-fn arrive(
-    db: &Connection,
-    arrival: &mut PreparedArrival,
-    records: &mut Records,
-) -> Result<Journaled> {
+fn arrive(db: &Connection, arrival: &PreparedArrival, records: &mut Records) -> Result<Journaled> {
     match journal::known(db, arrival)? {
         Known::Same(entry) => Ok(Journaled::Repeat(entry)),
         Known::No => {
             let record = records.id(db, arrival.record)?;
-            Ok(Journaled::New(journal::insert(db, arrival, record, true)?))
+            Ok(Journaled::New(journal::insert(
+                db,
+                arrival,
+                &arrival.arrival.outcome,
+                record,
+                true,
+            )?))
         }
         Known::Other(first) => {
-            let record = records.id(db, arrival.record)?;
-            let outcome = &mut arrival.arrival.outcome;
-            outcome.status = Status::Failed;
-            outcome.answer.clear();
             let text = format!("entry {first} has the same control number with other content");
-            outcome.issues.push(Issue::error(Kind::Duplicate, text));
-            journal::insert(db, arrival, record, false)?;
+            let mut issues = arrival.arrival.outcome.issues.clone();
+            issues.push(Issue::error(Kind::Duplicate, text));
+            let outcome = Outcome {
+                status: Status::Failed,
+                mapping: arrival.arrival.outcome.mapping.clone(),
+                issues,
+                answer: Vec::new(),
+            };
+            let record = records.id(db, arrival.record)?;
+            journal::insert(db, arrival, &outcome, record, false)?;
             Ok(Journaled::Clash(first))
         }
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{Error, Kind, Result};
@@ -69,7 +70,7 @@ impl Place {
              PRAGMA busy_timeout=10000; PRAGMA foreign_keys=OFF;"
         ))
         .map_err(|e| self.error("it is not a store", e))?;
-        db.set_prepared_statement_cache_capacity(256);
+        statements(&db)?;
         Ok(db)
     }
 
@@ -85,7 +86,7 @@ impl Place {
              PRAGMA busy_timeout=10000; PRAGMA query_only=ON;",
         )
         .map_err(|e| self.error("it is not a store", e))?;
-        db.set_prepared_statement_cache_capacity(256);
+        statements(&db)?;
         Ok(db)
     }
 
@@ -107,6 +108,13 @@ impl Drop for Place {
             drop(fs::remove_dir_all(folder));
         }
     }
+}
+
+/// Statements are kept, and planned once: not again for each value that is bound.
+fn statements(db: &Connection) -> Result<()> {
+    db.set_prepared_statement_cache_capacity(256);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// The file's name with a suffix.

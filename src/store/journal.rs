@@ -47,10 +47,11 @@ pub(super) fn known(db: &Connection, arrival: &PreparedArrival) -> Result<Known>
 pub(super) fn insert(
     db: &Connection,
     arrival: &PreparedArrival,
+    outcome: &Outcome,
     record: i64,
     keyed: bool,
 ) -> Result<i64> {
-    let Arrival { channel, peer, received, control, outcome, .. } = &arrival.arrival;
+    let Arrival { channel, peer, received, control, .. } = &arrival.arrival;
     let (sender, control) = control.as_ref().map(|(s, c)| (s, c)).unzip();
     db.prepare_cached(
         "INSERT INTO journal (channel, peer, received, sender, control, keyed, hash, record,

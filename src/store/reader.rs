@@ -37,9 +37,9 @@ impl Readers {
                 Some(db) => db,
                 None => readers.place.reader()?,
             };
-            let snapshot = db.unchecked_transaction()?;
-            let result = request(&snapshot);
-            snapshot.finish()?;
+            db.prepare_cached("BEGIN")?.execute([])?;
+            let result = request(&db);
+            db.prepare_cached("COMMIT")?.execute([])?;
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
             result
         });

@@ -128,10 +128,26 @@ impl Writer {
     }
 
     /// One transaction; on an error nothing of it is stored.
+    ///
+    /// Savepoints cost a copy of each page that a commit touches, so they are used only when a
+    /// commit has failed after it had written something, and all is done again.
     fn transaction(&mut self, group: &mut [Job]) -> Result<Vec<Result<Committed>>> {
+        if let Some(results) = self.attempt(group, false)? {
+            return Ok(results);
+        }
+        let results = self.attempt(group, true)?;
+        results.ok_or_else(|| Error::new(Kind::Internal, "a commit could not be taken back"))
+    }
+
+    /// `None` if a commit failed that cannot be taken back alone; nothing is stored then.
+    fn attempt(
+        &mut self,
+        group: &mut [Job],
+        savepoints: bool,
+    ) -> Result<Option<Vec<Result<Committed>>>> {
         let (pk, time) = (self.pk, self.time);
-        let result = self.try_transaction(group);
-        if result.is_err() {
+        let result = self.try_attempt(group, savepoints);
+        if !matches!(result, Ok(Some(_))) {
             (self.pk, self.time) = (pk, time);
             self.names.forget();
             self.pending.clear();
@@ -143,25 +159,47 @@ impl Writer {
         result
     }
 
-    fn try_transaction(&mut self, group: &mut [Job]) -> Result<Vec<Result<Committed>>> {
+    fn try_attempt(
+        &mut self,
+        group: &mut [Job],
+        savepoints: bool,
+    ) -> Result<Option<Vec<Result<Committed>>>> {
         run(&self.db, "BEGIN IMMEDIATE")?;
-        let results: Result<Vec<_>> = group.iter_mut().map(|job| self.savepoint(job)).collect();
-        let results = results?;
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
+            let tried = if savepoints { self.savepoint(job)? } else { self.apply(job)? };
+            match tried {
+                Tried::Done(committed) => results.push(Ok(committed)),
+                Tried::Refused(error) => results.push(Err(error)),
+                Tried::Broken(_) => return Ok(None),
+            }
+        }
         rows::insert(&self.db, &mut self.pending)?;
         let start = Instant::now();
         run(&self.db, "COMMIT")?;
         self.last.1 = start.elapsed();
-        Ok(results)
+        Ok(Some(results))
     }
 
-    /// One commit; the outer error is one of the whole transaction.
-    fn savepoint(&mut self, job: &mut Job) -> Result<Result<Committed>> {
-        if job.commit.writes.iter().any(|write| write.condition.is_some()) {
-            // What it searches must be in the tables, and must stay there if it fails.
-            rows::insert(&self.db, &mut self.pending)?;
-        }
+    /// One commit that can be taken back alone.
+    fn savepoint(&mut self, job: &mut Job) -> Result<Tried> {
+        // What is pending belongs to commits that stay.
+        rows::insert(&self.db, &mut self.pending)?;
         run(&self.db, "SAVEPOINT one")?;
-        let pending = self.pending.len();
+        let mut tried = self.apply(job)?;
+        if let Tried::Broken(error) = tried {
+            run(&self.db, "ROLLBACK TO one")?;
+            self.names.forget();
+            self.pending.clear();
+            tried = Tried::Refused(error);
+        }
+        run(&self.db, "RELEASE one")?;
+        Ok(tried)
+    }
+
+    /// One commit; the error is one of the whole transaction.
+    fn apply(&mut self, job: &mut Job) -> Result<Tried> {
+        let before = self.db.total_changes();
         let mut writing = Writing {
             db: &self.db,
             names: &mut self.names,
@@ -172,18 +210,26 @@ impl Writer {
         };
         let result = apply(&mut writing, &mut job.commit);
         let (pk, now) = (writing.pk, writing.now);
-        match &result {
-            Ok(_) => (self.pk, self.time) = (pk, now),
-            Err(error) if error.kind == Kind::Unreachable => return result.map(Ok),
-            Err(_) => {
-                run(&self.db, "ROLLBACK TO one")?;
-                self.names.forget();
-                self.pending.truncate(pending);
+        Ok(match result {
+            Ok(committed) => {
+                (self.pk, self.time) = (pk, now);
+                Tried::Done(committed)
             }
-        }
-        run(&self.db, "RELEASE one")?;
-        Ok(result)
+            Err(error) if error.kind == Kind::Unreachable => return Err(error),
+            Err(error) if self.db.total_changes() == before => Tried::Refused(error),
+            Err(error) => Tried::Broken(error),
+        })
     }
+}
+
+/// What became of a commit inside the transaction.
+enum Tried {
+    /// It is written.
+    Done(Committed),
+    /// It failed and nothing of it was written.
+    Refused(Error),
+    /// It failed and something of it was written, which must be taken back.
+    Broken(Error),
 }
 
 fn answer(job: Job, result: Result<Committed>) {
