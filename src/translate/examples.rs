@@ -1,7 +1,7 @@
 //! Folder tests of a mapping: `tests/NN.EXT` with `NN.fhir.json` (golden get) and `NN.edits.yaml`
 //! (FHIR edits → the exact legacy diff, and nothing else changes).
 //!
-//! A path of an edit is `Type.element[tag][0].element`: `[tag]` is the item rule of that name in the
+//! A path of an edit is `Type.element[tag][0].element`, or begins with an alias of the mapping: `[tag]` is the item rule of that name in the
 //! mapping, a number counts among the items left. `null` removes the element.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::get::get;
-use super::marks::has_marks;
+use super::marks::{has_marks, marks_of};
 use super::plan::{Object, Program, Value};
 use super::put::put;
 use crate::legacy::{Charsets, Record};
@@ -195,6 +195,7 @@ pub fn edit(program: &Program, bundle: &mut Json, path: &str, value: &Json) -> R
     let nth: usize = nth.parse().map_err(|_| unknown())?;
     let rule =
         program.rules.iter().find(|r| r.kind == kind || r.alias == kind).ok_or_else(unknown)?;
+    let marks = marks_of(&rule.body);
     let entries = bundle["entry"].as_array_mut().ok_or_else(unknown)?;
     let mine = entries.iter_mut().map(|e| &mut e["resource"]);
     let mut at =

@@ -61,14 +61,6 @@ impl Compiling<'_> {
             Some(constant) => Expr::Text(super::text::literal(constant).to_owned()),
             None => self.expr(text, value.mark, &scope)?,
         };
-        let owner = self.claims.iter().find(|claim| claim.owns(&shown)).map(|c| c.mark.line);
-        if let Some(line) = owner
-            && matches!(expr, Expr::Text(_))
-        {
-            let what = format!("{shown} is written by a leaf already");
-            let hint = format!("the leaf is in line {line}: take one of them out");
-            self.report.error_hint("M007", key.mark, what, hint);
-        }
         Some(PutSlot { slot, shown, rule, expr, pos: self.pos(key.mark) })
     }
 

@@ -22,7 +22,7 @@ use super::marks::marks_of;
 use super::plan::{Expr, Program};
 use crate::error::{Error, Kind};
 use crate::fhir::Issue;
-use crate::legacy::{Editor, File, Record, Scope, Text, TextEdit, Write};
+use crate::legacy::{Editor, File, Record, Scope, Slot, Text, TextEdit, Write};
 
 /// A legacy record made from FHIR.
 #[derive(Debug, Clone, Default)]
@@ -171,6 +171,8 @@ struct Put<'a, 'b> {
     scans: Vec<(usize, String, String)>,
     /// Rule and number of the instance being written.
     instance: usize,
+    /// Slots that leaves gave a text.
+    filled: Vec<(Scope, Slot)>,
 }
 
 /// An instance of a rule in the record as it will be.
@@ -197,6 +199,7 @@ impl<'a, 'b> Put<'a, 'b> {
             path: Vec::new(),
             scans: Vec::new(),
             instance: 0,
+            filled: Vec::new(),
         }
     }
 
@@ -342,7 +345,9 @@ impl<'a, 'b> Put<'a, 'b> {
                 }
             };
             for (scope, number) in targets {
-                if !self.creating && !depends_on_fhir(&slot.expr) {
+                // A leaf that owns the slot as well has said it already.
+                let said = self.filled.iter().any(|(at, s)| *at == scope && *s == slot.slot);
+                if said || (!self.creating && !depends_on_fhir(&slot.expr)) {
                     continue;
                 }
                 let sight = |old: bool| {

@@ -423,7 +423,10 @@ impl<'a> Put<'a, '_> {
 
     fn write_text(&mut self, slot: &Slot, text: Option<&str>, scope: Scope) {
         let write = match text {
-            Some(text) if !text.is_empty() => Write::Text(text),
+            Some(text) if !text.is_empty() => {
+                self.filled.push((scope, slot.clone()));
+                Write::Text(text)
+            }
             _ => Write::Clear,
         };
         let written = self.editor.write(scope, slot, write);

@@ -5,9 +5,10 @@ use serde_json::Value as Json;
 
 use super::Output;
 use crate::error::Kind;
-use crate::fhir::Issue;
+use crate::fhir::{Issue, Severity};
 use crate::legacy::{Charsets, Scope};
 use crate::translate::bundle::{Entry, Resources};
+use crate::translate::compose::each_leaf;
 use crate::translate::eval::Eval;
 use crate::translate::expr;
 use crate::translate::get::get;
@@ -98,10 +99,39 @@ fn lost(
         };
         free.remove(at);
         for (path, value) in losses {
-            let text = format!("lost: {value}: the record does not say it");
-            output.issues.push(Issue::warning(Kind::NotSupported, text).path(path));
+            output.issues.push(match lossy(program, &path) {
+                Some(what) => {
+                    let text = format!("lossy({what}): {value} is written without");
+                    Issue::new(Severity::Information, "informational", text).path(path)
+                }
+                None => {
+                    let text = format!("lost: {value}: the record does not say it");
+                    Issue::warning(Kind::NotSupported, text).path(path)
+                }
+            });
         }
     }
+}
+
+/// What the mapping declares to lose at a path.
+fn lossy(program: &Program, path: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut inside = false;
+    for c in path.chars() {
+        inside = (inside || c == '[') && c != ']';
+        if !inside && c != ']' {
+            plain.push(c);
+        }
+    }
+    let mut found = None;
+    for rule in &program.rules {
+        each_leaf(&rule.body, &mut rule.kind.clone(), &mut |path, leaf| {
+            if path == plain && leaf.lossy.is_some() {
+                found.clone_from(&leaf.lossy);
+            }
+        });
+    }
+    found
 }
 
 /// The scalars of `wanted` that `written` does not have at the same place. Ids, meta, references
@@ -122,23 +152,26 @@ fn differ(wanted: &Json, written: &Json, path: &mut String, losses: &mut Vec<(St
             }
         }
         Json::Array(items) => {
-            let mut others: Vec<&Json> = written.as_array().into_iter().flatten().collect();
+            let others: Vec<&Json> = written.as_array().into_iter().flatten().collect();
+            // The pairs that lose least are twins first.
+            let mut pairs = Vec::new();
             for (n, item) in items.iter().enumerate() {
-                let before = path.len();
-                path.push_str(&format!("[{n}]"));
-                let twin = others.iter().enumerate().map(|(at, other)| {
+                for (at, other) in others.iter().enumerate() {
                     let mut inner = Vec::new();
-                    differ(item, other, &mut path.clone(), &mut inner);
-                    (inner.len(), at, inner)
-                });
-                match twin.min_by_key(|(count, at, _)| (*count, *at)) {
-                    Some((_, at, inner)) => {
-                        others.remove(at);
-                        losses.extend(inner);
-                    }
-                    None => differ(item, &Json::Null, path, losses),
+                    differ(item, other, &mut format!("{path}[{n}]"), &mut inner);
+                    pairs.push((inner.len(), n, at, inner));
                 }
-                path.truncate(before);
+            }
+            pairs.sort_by_key(|(count, n, at, _)| (*count, *n, *at));
+            let (mut told, mut taken) = (vec![false; items.len()], vec![false; others.len()]);
+            for (_, n, at, inner) in pairs {
+                if !told[n] && !taken[at] {
+                    (told[n], taken[at]) = (true, true);
+                    losses.extend(inner);
+                }
+            }
+            for (n, item) in items.iter().enumerate().filter(|(n, _)| !told[*n]) {
+                differ(item, &Json::Null, &mut format!("{path}[{n}]"), losses);
             }
         }
         scalar if scalar != written => losses.push((path.clone(), scalar.clone())),
