@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::tell::{Lang, Tell};
+use crate::config::Config;
 use crate::error::Result;
+use crate::observe::Secret;
 use crate::translate::Library;
 
 /// Options that may stand before or after the verb.
@@ -37,6 +39,19 @@ impl Global {
     pub fn config_file(&self) -> Option<PathBuf> {
         let beside_us = || Some(PathBuf::from("tombolo.yaml")).filter(|path| path.is_file());
         self.config.clone().or_else(beside_us)
+    }
+
+    /// The configuration: the file, or the defaults where there is none; `--data` chooses the
+    /// store's folder.
+    pub fn configuration(&self) -> Result<Config> {
+        let mut config = match self.config_file() {
+            Some(file) => Config::read(&file)?,
+            None => Config::default(),
+        };
+        if let Some(folder) = &self.data {
+            config.store = Secret::new(format!("sqlite:{}", folder.join("tombolo.db").display()));
+        }
+        Ok(config)
     }
 
     /// The mappings: the folders named with `--mappings`, else the folder `mappings` beside the

@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
 pub use global::Global;
 pub use tell::{Lang, Tell};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 
 /// An HL7 FHIR R4 gateway that ties hospitals, community clinics and CDCs together.
 #[derive(Parser)]
@@ -79,6 +79,14 @@ pub fn run() -> ExitCode {
             ExitCode::from(error.kind.facts().exit)
         }
     }
+}
+
+/// A runtime for verbs that wait for others.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Kind::Internal, "no threads for the runtime").because(e))
 }
 
 impl Verb {

@@ -106,6 +106,12 @@ impl Tell {
         let _gone = writeln!(std::io::stderr(), "{text}");
     }
 
+    /// Text on stderr without an end of line, e.g. a progress that is written over.
+    pub fn part(&self, text: impl fmt::Display) {
+        let mut stderr = std::io::stderr();
+        let _gone = write!(stderr, "{text}").and_then(|()| stderr.flush());
+    }
+
     /// `warning: …` on stderr.
     pub fn warning(&self, text: impl fmt::Display) {
         let word = paint(self.err, Look::Yellow, self.pick(("warning:", "警告：")));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::Config;
 use super::file::one_of;
+use super::{Config, PartyKind};
 use crate::error::{Error, Kind};
 use crate::fhir::query;
 use crate::search::Search;
@@ -24,6 +24,9 @@ pub(super) fn check(config: &Config, library: &Library) -> Vec<Error> {
     }
     for (name, channel) in &config.outbound {
         found.outbound(name, channel, &mappings);
+    }
+    for flow in &config.flows {
+        found.flow(flow, library);
     }
     found.addresses();
     found.folders();
@@ -65,6 +68,13 @@ impl Found<'_> {
                 format!("`{name}` cannot name a party: the name is the first part of every id");
             self.add(&["parties", name], what, "use 1 to 16 of a-z, 0-9 and `-`");
         }
+        let unit = self.config.parties.get(name).and_then(|party| party.unit.as_deref());
+        if let Some(unit) =
+            unit.filter(|unit| unit.len() != 9 || !unit.bytes().all(|b| b.is_ascii_digit()))
+        {
+            let what = format!("`{unit}` is not a reporting unit code");
+            self.add(&["parties", name, "unit"], what, "it has 9 digits; put it in quotes");
+        }
         let uscc = self.config.parties.get(name).and_then(|party| party.uscc.as_deref());
         if let Some(uscc) = uscc.filter(|uscc| !is_uscc(uscc)) {
             let what = format!("`{uscc}` is not a unified social credit code");
@@ -102,6 +112,10 @@ impl Found<'_> {
     fn outbound(&mut self, name: &str, channel: &deliver::Config, mappings: &[String]) {
         self.names_party(&["outbound", name], &channel.party);
         self.names_mapping(&["outbound", name, "mapping"], &channel.mapping, mappings);
+        if channel.when.is_none() {
+            let what = format!("nothing says when `{name}` sends");
+            self.add(&["outbound", name], what, "write `when: \"Type?parameter=value\"`");
+        }
         if let Some(when) = &channel.when
             && let Err(error) = search(when)
         {
@@ -117,6 +131,18 @@ impl Found<'_> {
                 format!("`{}` is not an HTTP URL", channel.http.url),
                 "write `https://HOST/PATH`",
             );
+        }
+    }
+
+    fn flow(&mut self, name: &str, library: &Library) {
+        if library.file(format!("_flows/{name}.yaml").as_ref()).is_none() {
+            let what = format!("there is no flow `{name}`");
+            self.add(&["flows"], what, "its file is _flows/NAME.yaml in the mappings folder");
+        }
+        if self.config.only(PartyKind::Cdc).is_none() {
+            let what =
+                format!("the flow `{name}` reports to the CDC, and there is not exactly one");
+            self.add(&["flows"], what, "have one party with `kind: cdc`");
         }
     }
 

@@ -53,6 +53,20 @@ pub struct Party {
     pub name: String,
     /// Unified social credit code, 18 characters.
     pub uscc: Option<String>,
+    /// Reporting unit code at the CDC, 9 digits.
+    pub unit: Option<String>,
+}
+
+impl PartyKind {
+    /// The word in the configuration and in flow files.
+    pub fn word(self) -> &'static str {
+        match self {
+            PartyKind::Hospital => "hospital",
+            PartyKind::Community => "community",
+            PartyKind::Cdc => "cdc",
+            PartyKind::Other => "other",
+        }
+    }
 }
 
 /// What a party is.
@@ -92,9 +106,13 @@ impl Config {
         Some(translate::Party { name: name.to_owned(), title, uscc })
     }
 
-    /// The folder of mappings beside the configuration, if there is one.
-    pub fn mappings(&self) -> Option<PathBuf> {
-        Some(self.folder.join("mappings")).filter(|folder| folder.is_dir())
+    /// The one party of this kind; `None` if there are none or several.
+    pub fn only(&self, kind: PartyKind) -> Option<translate::Party> {
+        let mut of_kind = self.parties.iter().filter(|(_, party)| party.kind == kind);
+        match (of_kind.next(), of_kind.next()) {
+            (Some((name, _)), None) => self.party(name),
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! * [`outbound`]: which change goes to which target; what is sent; what the answer changes
 //! * [`follow`]: the follower that shows every committed change to the two above, exactly once
 //! * [`delivery`]: what the delivery worker asks for
+//! * [`routed`]: what an outbound channel answers it
 //! * [`units`]: durations and sizes as people write them
 
 pub mod delivery;
@@ -16,6 +17,7 @@ pub mod inbound;
 pub mod outbound;
 pub mod replay;
 pub mod report;
+pub mod routed;
 pub mod units;
 
 mod answer;

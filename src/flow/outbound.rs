@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::gather::{gather, over, read};
 use crate::error::{Error, Kind, Result};
-use crate::fhir::BASE;
+use crate::fhir::{BASE, query};
 use crate::search::Search;
 use crate::store::{Change, Commit, Delivery, Outgoing, Store};
 use crate::translate::Program;
@@ -36,13 +36,7 @@ pub enum Answer {
 impl Route {
     /// A channel with `when: Composition?type=…&status=…`.
     pub fn new(name: &str, when: &str, program: Arc<Program>) -> Result<Route> {
-        let (kind, query) = when.split_once('?').unwrap_or((when, ""));
-        let pairs: Vec<(String, String)> = query
-            .split('&')
-            .filter(|p| !p.is_empty())
-            .map(|p| p.split_once('=').unwrap_or((p, "")))
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect();
+        let (kind, pairs) = query::split(when)?;
         Search::parse(kind, &pairs)?;
         Ok(Route { name: name.to_owned(), kind: kind.to_owned(), pairs, program })
     }

@@ -30,6 +30,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{Method, Response, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, get, on};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -37,9 +38,11 @@ pub use config::Config;
 pub use server::serve;
 
 use crate::error::Kind;
+use crate::fhir::Issue;
 use crate::observe::Clock;
 use crate::store::{Millis, Store};
-use interactions::{ROWS, Row};
+use call::Call;
+use interactions::{Interaction, ROWS, Row};
 use negotiate::Form;
 use reply::Refusal;
 
@@ -72,6 +75,19 @@ impl Api {
     pub fn new(store: Store, config: Config, clock: Clock, stopping: CancellationToken) -> Api {
         let started = clock.now();
         Api(Arc::new(Shared { store, config, clock, started, stopping }))
+    }
+}
+
+impl Api {
+    /// Sends a transaction or batch from within the process: the response Bundle, or why there is
+    /// none.
+    pub async fn send(&self, bundle: Value) -> Result<Value, Vec<Issue>> {
+        let call = Call { body: bundle, ..Call::default() };
+        let reply =
+            Interaction::Bundle.answer(self, call).await.map_err(|refusal| refusal.issues)?;
+        serde_json::from_slice(&reply.body.unwrap_or_default()).map_err(|error| {
+            vec![Issue::error(Kind::Internal, format!("the answer cannot be read: {error}"))]
+        })
     }
 }
 
