@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::Compiling;
 use super::leaf::Draft;
 use super::merge::is_none;
 use super::scope::Scope;
 use super::text::did_you_mean;
+use super::{Compiling, Source};
 use crate::translate::plan::{Codec, Each, Quantity};
 use crate::yaml::{Kind, Mark, Node};
 
@@ -200,6 +200,14 @@ impl Compiling<'_> {
         if field.items.is_some() {
             let what = format!("'{name}' is a list: walk it with `each: {name}[]`");
             self.report.error("M003", self.report.within(mark, name), what);
+            return None;
+        }
+        // A path of a document is relative to the item, which the binding does not know.
+        if self.source == Source::Xml && scope.place != self.schema.root() && field.bound.is_some()
+        {
+            let what = format!("'{name}' is bound outside of this list");
+            let hint = "declare it as a field of the list's items";
+            self.report.error_hint("M030", self.report.within(mark, name), what, hint);
             return None;
         }
         self.bound_value(field.bound.as_ref(), &field.kind, scope)

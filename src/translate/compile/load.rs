@@ -111,7 +111,28 @@ impl Loader<'_> {
             let (_, node) = doc.top.remove(node);
             doc = self.use_of(doc, &node);
         }
+        self.check_name(&doc, name);
         Some(doc)
+    }
+
+    /// The mapping is called as its folder, and made for the FHIR version we speak.
+    fn check_name(&mut self, doc: &Doc, folder: &str) {
+        let said = doc.get("mapping");
+        if said.and_then(Node::text) != Some(folder) {
+            let mark = said.map_or(doc.mark, |node| node.mark);
+            let hint = format!("write mapping: {folder}");
+            self.report.error_hint("M000", mark, "a mapping has the name of its folder", hint);
+        }
+        if let Some(target) = doc.get("target")
+            && target.text() != Some("fhir@4.0.1")
+        {
+            self.report.error_hint(
+                "M000",
+                target.mark,
+                "unknown `target`",
+                "write target: fhir@4.0.1",
+            );
+        }
     }
 
     /// A mapping file over the files it extends.

@@ -100,7 +100,8 @@ impl Compiling<'_> {
         if let Some(field) = text.strip_suffix("[]").filter(|_| !scope.binding) {
             return self.bound_list(field, mark, scope);
         }
-        let names = if self.is_hl7() { group_steps(text) } else { vec![text] };
+        let expanded = self.expand_path(text, mark)?;
+        let names = if self.is_hl7() { group_steps(text) } else { vec![expanded.as_str()] };
         let mut inner = scope.clone();
         inner.list = None;
         let mut each =

@@ -436,9 +436,11 @@ fn m000_what_cannot_be_read() {
         "M000 m/mapping.yaml:16:10 there is no file 'nowhere/mapping.yaml' (paths are relative to the file that says them)",
     );
     assert_eq!(
-        found(&["lang: 2\nmapping: m\nsource: csvs\n"]),
+        found(&["lang: 2\nmapping: n\nsource: csvs\ntarget: fhir@5\n"]),
         [
             "M000 m/mapping.yaml:1:7 unknown `lang` (this is `lang: 1`)",
+            "M000 m/mapping.yaml:2:10 a mapping has the name of its folder (write mapping: m)",
+            "M000 m/mapping.yaml:4:9 unknown `target` (write target: fhir@4.0.1)",
             "M000 m/mapping.yaml:3:9 there is no source 'csvs' (did you mean 'csv'?)"
         ]
     );
@@ -464,4 +466,58 @@ error[M001]: Patient has no element 'birthdate'
    |
    = help: did you mean 'birthDate'?"
     );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    /// A mapping with something cut out, doubled or put in compiles or gives located mistakes.
+    #[test]
+    fn any_text_gives_a_program_or_mistakes(
+        which in 0..4usize,
+        at in 0.0..1.0f64,
+        length in 0..60usize,
+        put in "[ -~\n\u{7684}]{0,12}",
+    ) {
+        let name = ["hospital-adt", "hospital-oru", "htn-followup", "cdc-card"][which];
+        let library = super::Library::open(&[]).unwrap();
+        let changed = Changed { library, name, at, length, put };
+        if let Err(found) = super::compile(name, &super::hospital(), &changed) {
+            proptest::prop_assert!(found.iter().any(|d| d.severity >= Severity::Error));
+            super::render(&found);
+        }
+    }
+}
+
+struct Changed {
+    library: super::Library,
+    name: &'static str,
+    at: f64,
+    length: usize,
+    put: String,
+}
+
+impl super::FileSource for Changed {
+    fn file(&self, path: &str) -> Option<super::SourceFile> {
+        let mut file = super::FileSource::file(&self.library, path)?;
+        if path == format!("{}/mapping.yaml", self.name) || path.starts_with("_models/") {
+            let chars: Vec<char> = file.text.chars().collect();
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "a place in a small file"
+            )]
+            let from = (self.at * chars.len() as f64) as usize;
+            let to = (from + self.length).min(chars.len());
+            let text: String = chars[..from]
+                .iter()
+                .copied()
+                .chain(self.put.chars())
+                .chain(chars[to..].iter().copied())
+                .collect();
+            file.text = text.into();
+        }
+        Some(file)
+    }
 }
