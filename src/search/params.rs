@@ -183,6 +183,13 @@ impl Params {
     }
 }
 
+impl Param {
+    /// Whether it has rows of its own.
+    pub fn is_indexed(&self) -> bool {
+        !self.chains.is_empty()
+    }
+}
+
 impl PartialEq for Param {
     fn eq(&self, other: &Param) -> bool {
         self.number == other.number

@@ -241,6 +241,7 @@ fn new_version(
         w.db.prepare_cached("INSERT INTO dead VALUES (?1, ?2)")?.execute([old, pk])?;
     }
     if let Some(Content { packed, terms, .. }) = &write.content {
+        w.names.complete(w.db, w.params, &write.kind)?;
         let Rows { rows, has } = rows::resolve(w.db, w.names, terms)?;
         w.db.prepare_cached("INSERT INTO body VALUES (?1, ?2, ?3)")?.execute(params![
             pk,

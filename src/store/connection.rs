@@ -66,7 +66,7 @@ impl Place {
         let synchronous = if self.passing { "OFF" } else { "FULL" };
         db.execute_batch(&format!(
             "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};
-             PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-131072; PRAGMA temp_store=MEMORY;
+             PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-131072; PRAGMA temp_store=MEMORY;
              PRAGMA busy_timeout=10000; PRAGMA foreign_keys=OFF;"
         ))
         .map_err(|e| self.error("it is not a store", e))?;

@@ -1,11 +1,11 @@
 //! Names as numbers: kinds, origins and the words of the index, with a cache for the writer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::Result;
-use crate::search::params::Param;
+use crate::search::params::{Param, Params};
 
 /// A cache that has grown to this many names starts anew.
 const CACHED: usize = 100_000;
@@ -18,6 +18,7 @@ pub(super) struct Dictionary {
     systems: HashMap<String, i64>,
     codes: HashMap<(i64, String), i64>,
     params: HashMap<usize, (i64, u32)>,
+    complete: HashSet<i64>,
 }
 
 impl Dictionary {
@@ -69,8 +70,19 @@ impl Dictionary {
         Ok(id)
     }
 
-    /// The number of a search parameter and its bit in `typ.has`; made if new.
-    pub fn param(&mut self, db: &Connection, param: &Param) -> Result<(i64, u32)> {
+    /// Makes all parameters of a type, so that a later program can tell which are new to it.
+    pub fn complete(&mut self, db: &Connection, params: &Params, name: &str) -> Result<i64> {
+        let kind = self.kind(db, name)?;
+        if self.complete.insert(kind) {
+            for param in params.of(name).filter(|param| param.is_indexed()) {
+                self.param(db, param, true)?;
+            }
+        }
+        Ok(kind)
+    }
+
+    /// The number of a search parameter and its bit in `typ.has`; made if new, `ready` or not.
+    pub fn param(&mut self, db: &Connection, param: &Param, ready: bool) -> Result<(i64, u32)> {
         if let Some(found) = self.params.get(&param.number) {
             return Ok(*found);
         }
@@ -78,20 +90,32 @@ impl Dictionary {
         let found = match find_param(db, param)? {
             Some(found) => found,
             None => {
-                let bit: u32 =
-                    db.query_row("SELECT count(*) FROM param WHERE kind = ?1", [kind], |row| {
-                        row.get(0)
-                    })?;
+                let bit = free_bit(db, kind)?;
                 db.prepare_cached(
-                    "INSERT INTO param (kind, code, expression, bit) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO param (kind, code, expression, bit, ready)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
-                .execute(params![kind, param.code, param.expression, bit])?;
+                .execute(params![
+                    kind,
+                    param.code,
+                    param.expression,
+                    bit,
+                    ready
+                ])?;
                 (db.last_insert_rowid(), bit)
             }
         };
         self.params.insert(param.number, found);
         Ok(found)
     }
+}
+
+/// The least bit that no parameter of a type has.
+fn free_bit(db: &Connection, kind: i64) -> Result<u32> {
+    let mut find = db.prepare_cached("SELECT bit FROM param WHERE kind = ?1")?;
+    let bits = find.query_map([kind], |row| row.get(0))?;
+    let used = bits.collect::<rusqlite::Result<HashSet<u32>>>()?;
+    Ok((0..).find(|bit| !used.contains(bit)).unwrap_or(u32::MAX))
 }
 
 /// The number of a search parameter and its bit in `typ.has`, if it was ever written.

@@ -9,7 +9,7 @@ use super::dictionary::find_param;
 use super::page::{self, Mark};
 use super::reader::{VERSION, stored};
 use super::sql::{self, Arm, Key, Query, Resolved, Set, Sql};
-use super::{Page, Stored, rows};
+use super::{Millis, Page, Stored, rows};
 use crate::error::{Error, Kind, Result};
 use crate::search::params::{Family, Param, Params};
 use crate::search::plan::{Drive, Facts, plan};
@@ -75,6 +75,22 @@ pub(super) fn first(
 pub(super) fn newest(db: &Connection) -> Result<i64> {
     let mut find = db.prepare_cached("SELECT coalesce(max(pk), 0) FROM ver")?;
     Ok(find.query_row([], |row| row.get(0))?)
+}
+
+/// The first version up to `last` made at or after a time, by bisection; else the one behind.
+pub(super) fn first_since(db: &Connection, last: i64, at: Millis) -> Result<i64> {
+    let mut find = db.prepare_cached("SELECT at FROM ver WHERE pk >= ?1 ORDER BY pk LIMIT 1")?;
+    let (mut lo, mut hi) = (1, last + 1);
+    while lo < hi {
+        let middle = lo + (hi - lo) / 2;
+        let made: i64 = find.query_row([middle], |row| row.get(0))?;
+        if made < at {
+            lo = middle + 1;
+        } else {
+            hi = middle;
+        }
+    }
+    Ok(lo)
 }
 
 /// Snapshots before this version are no longer whole.
@@ -273,7 +289,8 @@ impl Numbers<'_> {
         let mut ranges = Vec::new();
         for atom in any {
             let Atom::Span(op, span) = atom else { continue };
-            let (lo, hi) = (self.first_since(span.lo)?, self.first_since(span.hi)?);
+            let since = |at| first_since(self.db, self.snapshot, at);
+            let (lo, hi) = (since(span.lo)?, since(span.hi)?);
             match op {
                 Op::Eq | Op::Ap => ranges.push((lo, hi)),
                 Op::Ne => ranges.extend([(0, lo), (hi, i64::MAX)]),
@@ -284,23 +301,6 @@ impl Numbers<'_> {
             }
         }
         Ok(ranges)
-    }
-
-    /// The first version made at or after a time, by bisection.
-    fn first_since(&self, at: i64) -> Result<i64> {
-        let mut find =
-            self.db.prepare_cached("SELECT at FROM ver WHERE pk >= ?1 ORDER BY pk LIMIT 1")?;
-        let (mut lo, mut hi) = (1, self.snapshot + 1);
-        while lo < hi {
-            let middle = lo + (hi - lo) / 2;
-            let made: i64 = find.query_row([middle], |row| row.get(0))?;
-            if made < at {
-                lo = middle + 1;
-            } else {
-                hi = middle;
-            }
-        }
-        Ok(lo)
     }
 
     fn arms(&self, param: &Param, any: &[Atom]) -> Result<Vec<Arm>> {

@@ -9,6 +9,8 @@
 
 mod apply;
 mod body;
+mod checkpoint;
+mod collect;
 mod connection;
 mod dictionary;
 mod find;
@@ -18,6 +20,7 @@ mod outbox;
 mod page;
 mod prepare;
 mod reader;
+mod reindex;
 mod rows;
 mod sql;
 mod types;
@@ -80,10 +83,8 @@ impl Store {
     pub fn open_with(url: &str, params: &'static Params, clock: Clock) -> Result<Store> {
         let place = Arc::new(Place::parse(url)?);
         let lock = place.lock()?;
-        let db = place.writer()?;
-        migrate::migrate(&db)?;
-        let page_key = reader::page_key(&db)?;
-        let writer = Writer::new(db, params, clock)?;
+        let writer = Writer::new(&place, params, clock)?;
+        let page_key = reader::page_key(&place.reader()?)?;
         let news = writer.news();
         let (jobs, waiting) = mpsc::channel();
         let thread = thread::Builder::new()

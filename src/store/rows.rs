@@ -47,7 +47,7 @@ pub(super) fn resolve(db: &Connection, names: &mut Dictionary, terms: &[Term]) -
     let mut rows = Vec::with_capacity(terms.len() + 4);
     let mut has = 0;
     for of_param in terms.chunk_by(|a, b| a.param.number == b.param.number) {
-        let (p, bit) = names.param(db, of_param[0].param)?;
+        let (p, bit) = names.param(db, of_param[0].param, true)?;
         has |= 1_i64.checked_shl(bit).unwrap_or(0);
         let start = rows.len();
         for term in of_param {

@@ -10,8 +10,13 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::apply::{Writing, apply};
+use super::checkpoint::Checkpoints;
+use super::collect::collect;
+use super::connection::Place;
 use super::dictionary::Dictionary;
+use super::migrate::migrate;
 use super::prepare::Prepared;
+use super::reindex::reindex;
 use super::rows::{self, Row};
 use super::{Committed, Millis};
 use crate::error::{Error, Kind, Result};
@@ -23,6 +28,13 @@ pub(super) const GROUP: usize = 1000;
 
 /// The longest that a commit waits for others to share its `fsync`.
 const GATHER: Duration = Duration::from_millis(2);
+
+/// How long nothing comes before the thread looks for other work.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How often a busy writer collects superseded versions (milliseconds), and how many at once.
+const COLLECT: Millis = 200;
+const COLLECTED: usize = 200;
 
 /// A commit that waits.
 pub(super) struct Job {
@@ -44,13 +56,20 @@ pub(super) struct Writer {
     /// The time of the last version.
     time: Millis,
     news: watch::Sender<i64>,
+    checkpoints: Checkpoints,
+    /// When superseded versions were last looked for.
+    collected: Millis,
     /// How many commits the last group had, and how long its transaction took to end.
     last: (usize, Duration),
 }
 
 impl Writer {
     /// Takes up a store where it stands.
-    pub fn new(db: Connection, params: &'static Params, clock: Clock) -> Result<Writer> {
+    pub fn new(place: &Place, params: &'static Params, clock: Clock) -> Result<Writer> {
+        let mut db = place.writer()?;
+        migrate(&db)?;
+        reindex(&db, params)?;
+        let checkpoints = Checkpoints::new(place, &mut db)?;
         let newest = db.query_row(
             "SELECT coalesce(max(pk), 0), coalesce(max(at), 0) FROM
                (SELECT pk, at FROM ver ORDER BY pk DESC LIMIT 1)",
@@ -67,6 +86,8 @@ impl Writer {
             pk,
             time,
             news: watch::Sender::new(pk),
+            checkpoints,
+            collected: 0,
             last: Default::default(),
         })
     }
@@ -76,11 +97,28 @@ impl Writer {
         self.news.subscribe()
     }
 
-    /// Works until nobody can send any more; a group at a time.
+    /// Works until nobody can send any more, a group at a time.
     pub fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let group = self.gather(first, jobs);
-            self.commit(group);
+        loop {
+            match jobs.recv_timeout(IDLE) {
+                Ok(first) => {
+                    let group = self.gather(first, jobs);
+                    self.commit(group);
+                }
+                Err(RecvTimeoutError::Timeout) => self.tidy(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.checkpoints.between(&self.db);
+        }
+        self.checkpoints.finish(&self.db);
+    }
+
+    /// Collects superseded versions while nobody waits.
+    fn tidy(&mut self) {
+        let now = self.clock.now();
+        let tidied = self.attempt(|writer| Ok(Some(collect(&writer.db, now, COLLECTED)?)));
+        if let Err(error) = tidied {
+            tracing::warn!(%error, "superseded versions stay in the search index");
         }
     }
 
@@ -132,21 +170,27 @@ impl Writer {
     /// Savepoints cost a copy of each page that a commit touches, so they are used only when a
     /// commit has failed after it had written something, and all is done again.
     fn transaction(&mut self, group: &mut [Job]) -> Result<Vec<Result<Committed>>> {
-        if let Some(results) = self.attempt(group, false)? {
+        if let Some(results) = self.attempt(|writer| writer.all(group, false))? {
             return Ok(results);
         }
-        let results = self.attempt(group, true)?;
+        let results = self.attempt(|writer| writer.all(group, true))?;
         results.ok_or_else(|| Error::new(Kind::Internal, "a commit could not be taken back"))
     }
 
-    /// `None` if a commit failed that cannot be taken back alone; nothing is stored then.
-    fn attempt(
+    /// A transaction; nothing of it is stored if `work` gives none.
+    fn attempt<T>(
         &mut self,
-        group: &mut [Job],
-        savepoints: bool,
-    ) -> Result<Option<Vec<Result<Committed>>>> {
+        work: impl FnOnce(&mut Writer) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
         let (pk, time) = (self.pk, self.time);
-        let result = self.try_attempt(group, savepoints);
+        let mut result = run(&self.db, "BEGIN IMMEDIATE").and_then(|()| work(self));
+        if let Ok(Some(_)) = result {
+            let start = Instant::now();
+            if let Err(error) = run(&self.db, "COMMIT") {
+                result = Err(error);
+            }
+            self.last.1 = start.elapsed();
+        }
         if !matches!(result, Ok(Some(_))) {
             (self.pk, self.time) = (pk, time);
             self.names.forget();
@@ -159,12 +203,12 @@ impl Writer {
         result
     }
 
-    fn try_attempt(
+    /// All commits of a group; `None` if one failed that cannot be taken back alone.
+    fn all(
         &mut self,
         group: &mut [Job],
         savepoints: bool,
     ) -> Result<Option<Vec<Result<Committed>>>> {
-        run(&self.db, "BEGIN IMMEDIATE")?;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
             let tried = if savepoints { self.savepoint(job)? } else { self.apply(job)? };
@@ -175,9 +219,11 @@ impl Writer {
             }
         }
         rows::insert(&self.db, &mut self.pending)?;
-        let start = Instant::now();
-        run(&self.db, "COMMIT")?;
-        self.last.1 = start.elapsed();
+        let now = self.clock.now();
+        if now - self.collected > COLLECT {
+            self.collected = now;
+            collect(&self.db, now, COLLECTED)?;
+        }
         Ok(Some(results))
     }
 

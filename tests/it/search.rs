@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tombolo::Kind;
+use tombolo::fhir::definitions::Definitions;
 use tombolo::fhir::query;
+use tombolo::observe::Clock;
 use tombolo::search::params::Params;
 use tombolo::search::terms::terms;
 use tombolo::search::{PAGE, Search};
@@ -396,4 +398,85 @@ async fn a_conditional_create_finds_the_one_that_is_there() {
     for bad in ["", "_count=1", "nonsense=1", "identifier=%zz"] {
         assert!(store.commit(commit(vec![create("n7", "7", bad)])).await.is_err(), "{bad}");
     }
+}
+
+#[tokio::test]
+async fn superseded_versions_leave_the_index_and_old_pages_are_gone() {
+    let clock = Clock::at(1_700_000_000_000);
+    let store = Store::open_with("sqlite::memory:", Params::r4(), clock.clone()).unwrap();
+    let commit = |writes| Commit { writes, ..Commit::default() };
+    let cast = cast();
+    store.commit(commit(cast.iter().map(put).collect())).await.unwrap();
+    let url = "Patient?identifier=shared&_count=5";
+    let token = page(&store, url).await.next;
+    for round in 0..30 {
+        let mut changed = cast[round % 10 * 2].clone();
+        changed["language"] = json!(format!("x-{round}"));
+        changed["active"] = json!(true);
+        store.commit(commit(vec![put(&changed)])).await.unwrap();
+    }
+    let old = |token: &Option<String>| {
+        let mut search = parse(url);
+        search.page.clone_from(token);
+        search
+    };
+    assert_eq!(store.search(&old(&token)).await.unwrap().matches.len(), 5);
+    clock.set(clock.now() + 16 * 60_000);
+    let last =
+        store.commit(commit(vec![put(&json!({"resourceType": "Patient", "id": "z"}))])).await;
+    let error = store.search(&old(&token)).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Gone, "{error}");
+    assert_eq!(walk(&store, url).await.0.len(), 48);
+    assert_eq!(page(&store, "Patient?active=true&_summary=count").await.total, Some(10));
+    let counts = store.counts().await.unwrap();
+    let patients = counts.resources.iter().find(|(kind, _)| kind == "Patient").unwrap();
+    assert_eq!(patients.1, 49);
+    assert_eq!(store.history("Patient", "p0").await.unwrap().len(), 4);
+    assert_eq!(last.unwrap().written[0].updated, clock.now());
+}
+
+/// The parameters that are left when these are not known.
+fn params_without(left_out: &[&str], change: &[&str]) -> &'static Params {
+    let r4 = Definitions::r4();
+    let mut params = r4.params.clone();
+    params.retain(|param| !left_out.contains(&&param.code[..]));
+    for param in params.iter_mut().filter(|param| change.contains(&&param.code[..])) {
+        param.expression = Some("Patient.name.family".to_owned());
+    }
+    let definitions = Definitions { types: r4.types.clone(), codes: r4.codes.clone(), params };
+    Box::leak(Box::new(Params::new(&definitions).0))
+}
+
+#[tokio::test]
+async fn a_store_learns_new_parameters_and_forgets_old_ones_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let count = async |params: &'static Params, query: &str| {
+        let store = Store::open_with(&url, params, Clock::System).unwrap();
+        let (kind, pairs) = query::split(query).unwrap();
+        let search = Search::parse_with(params, kind, &pairs).unwrap();
+        let found = store.search(&search).await.unwrap().matches.len();
+        store.close().await.unwrap();
+        found
+    };
+    let old = params_without(&["gender", "identifier", "birthdate"], &["given"]);
+    let store = Store::open_with(&url, old, Clock::System).unwrap();
+    let writes = cast().iter().map(put).collect();
+    store.commit(Commit { writes, ..Commit::default() }).await.unwrap();
+    drop(store);
+    assert_eq!(count(old, "Patient?given=家1").await, 10);
+    assert_eq!(count(old, "Patient?_tag=t1").await, 12);
+    let (kind, pairs) = query::split("Patient?gender=male").unwrap();
+    assert!(Search::parse_with(old, kind, &pairs).is_err());
+
+    let new = Params::r4();
+    for _ in 0..2 {
+        assert_eq!(count(new, "Patient?gender=male").await, 16);
+        assert_eq!(count(new, "Patient?identifier=shared").await, 48);
+        assert_eq!(count(new, "Patient?birthdate:missing=true").await, 12);
+        assert_eq!(count(new, "Patient?given=家1").await, 0);
+        assert_eq!(count(new, "Patient?given:missing=true").await, 48);
+        assert_eq!(count(new, "Patient?_tag=t1").await, 12);
+    }
+    assert_eq!(count(old, "Patient?given=家1").await, 10);
 }

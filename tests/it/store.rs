@@ -2,10 +2,12 @@
 //! order is kept, the feed tells everything once, and nothing is gone after a restart.
 
 use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write as _};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tombolo::fhir::{Issue, Merge};
+use tombolo::search::Search;
 use tombolo::store::{
     Arrival, Body, Carry, Commit, Did, Journaled, Outcome, Outgoing, Settled, Status, Store, When,
     Write,
@@ -413,4 +415,90 @@ async fn one_process_writes_and_others_may_read() {
     for bad in ["postgres://x", "sqlite:", "data/x.db"] {
         assert_eq!(Store::open(bad).err().unwrap().kind, Kind::Usage);
     }
+}
+
+/// What a process that is going to be killed does: commits from several tasks, each a message with
+/// a Patient of its own and a shared one, and a line on standard output for each that is done.
+#[test]
+fn child_that_commits() {
+    let Ok(url) = std::env::var("TOMBOLO_TEST_CHILD") else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let store = Store::open(&url).unwrap();
+        let start = store.counts().await.unwrap().journal[0];
+        let tasks = (0..16).map(|task| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for n in 0.. {
+                    let control = format!("{start}-{task}-{n}");
+                    let rules: Arc<dyn Merge> = Arc::new(Sum);
+                    let one = json!({"resourceType": "Patient", "multipleBirthInteger": 1});
+                    let shared = Write { body: Body::Merge(one.clone(), rules), ..put("sum", one) };
+                    let own = json!({
+                        "resourceType": "Patient", "identifier": [{"value": control.clone()}],
+                    });
+                    let commit = Commit {
+                        journal: Some(arrival(Some(&control), control.as_bytes())),
+                        outbox: vec![delivery("k", n)],
+                        ..writes(vec![put(&control, own), shared])
+                    };
+                    store.commit(commit).await.unwrap();
+                    writeln!(std::io::stdout().lock(), "done {control}").unwrap();
+                }
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn nothing_that_was_acknowledged_is_lost_when_the_process_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let mut acknowledged = Vec::new();
+    for lines in [40, 250, 90] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::child_that_commits", "--nocapture"])
+            .env("TOMBOLO_TEST_CHILD", &url)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let done =
+            |line: std::io::Result<String>| line.ok()?.strip_prefix("done ").map(str::to_owned);
+        acknowledged.extend(output.by_ref().filter_map(done).take(lines));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it had still written before it died.
+        acknowledged.extend(output.filter_map(done));
+    }
+    assert!(acknowledged.len() >= 380);
+    let store = Store::open(&url).unwrap();
+    for control in &acknowledged {
+        let read = store.read("Patient", control).await.unwrap();
+        assert!(read.is_some(), "{control} is lost");
+        let entry = store.repeat("adt", "HIS", control).await.unwrap();
+        assert_eq!(&entry.unwrap().arrival.bytes[..], control.as_bytes());
+    }
+    // Whole or not at all: each message has its Patient, its part of the sum, its delivery.
+    let counts = store.counts().await.unwrap();
+    let messages = counts.journal[0];
+    assert!(messages >= acknowledged.len() as u64);
+    assert_eq!(counts.resources, [("Patient".to_owned(), messages + 1)]);
+    assert_eq!(json_of(&store, "Patient", "sum").await["multipleBirthInteger"], messages);
+    let outbox: u64 = counts.outbox.iter().map(|(_, count)| count).sum();
+    assert_eq!(outbox, messages);
+    let (mut after, mut changes) = (0, 0);
+    loop {
+        let page = store.changes(after, 1000).await.unwrap();
+        let Some(last) = page.last() else { break };
+        assert!(page.is_sorted_by_key(|change| change.number));
+        after = last.number;
+        changes += page.len() as u64;
+    }
+    assert_eq!(changes, 2 * messages);
+    let search = Search::parse_query("Patient", "identifier:missing=false&_summary=count").unwrap();
+    assert_eq!(store.search(&search).await.unwrap().total, Some(messages));
 }

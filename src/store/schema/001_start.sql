@@ -14,10 +14,11 @@ CREATE TABLE origin (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE sys    (id INTEGER PRIMARY KEY, url  TEXT NOT NULL UNIQUE);
 CREATE TABLE code   (id INTEGER PRIMARY KEY, sys INTEGER NOT NULL, code TEXT NOT NULL, UNIQUE (code, sys));
 CREATE INDEX code_sys ON code (sys);
--- `bit` is the parameter's place in `typ.has`; a changed expression is a new row.
+-- `bit` is the parameter's place in `typ.has`; a changed expression is a new row; `ready` once all
+-- versions are indexed by it.
 CREATE TABLE param  (
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, code TEXT NOT NULL, expression TEXT NOT NULL,
-  bit INTEGER NOT NULL, UNIQUE (kind, code, expression)
+  bit INTEGER NOT NULL, ready INTEGER NOT NULL, UNIQUE (kind, code, expression)
 );
 
 -- Resources and their versions. `cur` is the living version, `last` the newest, deletions included;
