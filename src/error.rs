@@ -156,3 +156,48 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The word that is most like a mistyped one, if one is near enough to be what was meant: for
+/// advice such as "did you mean `birthDate`?".
+pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let length = word.chars().count();
+    let allowed = (length / 3).clamp(1, 3);
+    words
+        .into_iter()
+        .filter(|other| other.chars().count().abs_diff(length) <= allowed)
+        .map(|other| (distance(word, other), other))
+        .filter(|(far, _)| *far <= allowed)
+        .min_by_key(|(far, _)| *far)
+        .map(|(_, other)| other)
+}
+
+/// Edits between two words (insert, remove, replace), letter case aside.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().flat_map(char::to_lowercase).collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().flat_map(char::to_lowercase).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let elements = ["birthDate", "gender", "name"];
+        assert_eq!(nearest("birthdate", elements), Some("birthDate"));
+        assert_eq!(nearest("gendre", elements), Some("gender"));
+        assert_eq!(nearest("nme", elements), Some("name"));
+        assert_eq!(nearest("zzz", elements), None);
+        assert_eq!(nearest("", elements), None);
+    }
+}

@@ -283,35 +283,30 @@ impl<'t> Reader<'t> {
     fn scan_fault(&self, span: Span, info: &str) -> Fault {
         let line = self.text.lines().nth(span.start.line().saturating_sub(1)).unwrap_or("");
         match unquoted_trap(line) {
-            Some(found) => self.trap(span, found),
+            Some(found) => self.trap(span, &format!("a text that begins with {found}")),
             None => self.fault(span, info, None),
         }
     }
 }
 
-/// What lacks its quotes where the value of this line opens YAML's own syntax and then goes on as a
-/// text: `- * --> x`, `text: {slot} | copy`, `a: { each: b split "," }`.
+/// The character that opens YAML's own syntax where a value of this line begins, if the value then
+/// goes on as a text: `- * --> x`, `text: {slot} | copy`, `by: [.1], x`.
 fn unquoted_trap(line: &str) -> Option<&'static str> {
-    let line = line.split(" #").next().unwrap_or(line).trim();
+    let line = line.trim();
     let value = match line.strip_prefix("- ") {
         Some(item) => item,
         None => line.split_once(": ").map_or(line, |(_, value)| value),
     };
     let value = value.trim();
     match value.chars().next()? {
-        '{' | '[' if value.ends_with(['}', ']']) => {
-            Some("a text inside of {…} or […] that holds , [ ] { } or quotes must be quoted")
-        }
-        '*' => Some("a text that begins with '*' must be quoted: YAML takes it for an alias"),
-        '{' => Some("a text that begins with '{' must be quoted: YAML takes it for a map"),
-        '[' => Some("a text that begins with '[' must be quoted: YAML takes it for a list"),
-        '&' => Some("a text that begins with '&' must be quoted: YAML takes it for an anchor"),
-        '!' => Some("a text that begins with '!' must be quoted: YAML takes it for a tag"),
-        '@' | '`' => Some("a text that begins with '@' or '`' must be quoted: YAML reserves them"),
-        '%' => Some("a text that begins with '%' must be quoted: YAML takes it for a directive"),
-        '"' | '\'' => Some(
-            "a text that begins with a quote must be quoted whole: YAML ends it at the next one",
-        ),
+        '*' => Some("'*' must be quoted: YAML takes it for an alias"),
+        '{' => Some("'{' must be quoted: YAML takes it for a map"),
+        '[' => Some("'[' must be quoted: YAML takes it for a list"),
+        '&' => Some("'&' must be quoted: YAML takes it for an anchor"),
+        '!' => Some("'!' must be quoted: YAML takes it for a tag"),
+        '@' | '`' => Some("'@' or '`' must be quoted: YAML reserves it"),
+        '%' => Some("'%' must be quoted: YAML takes it for a directive"),
+        '"' | '\'' => Some("a quote must be quoted as a whole: YAML ends the text at the next one"),
         _ => None,
     }
 }
@@ -358,12 +353,6 @@ mod tests {
                 "- x\n- * --> usual\n",
                 "a text that begins with '*' must be quoted: YAML takes it for an alias",
                 2,
-                true,
-            ),
-            (
-                "a: { each: b split \"/\" or \",\" }\n",
-                "a text inside of {…} or […] that holds , [ ] { } or quotes must be quoted",
-                1,
                 true,
             ),
             (

@@ -3,10 +3,13 @@
 //! Resources are [`serde_json::Value`] trees that keep key order and decimal text; there is no
 //! typed model. What an element may hold is asked of [`definitions`].
 
+pub mod decimal;
 pub mod definitions;
 pub mod id;
 pub mod outcome;
 pub mod query;
+pub mod reference;
+pub mod time;
 
 pub use outcome::{Issue, Severity};
 

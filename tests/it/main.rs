@@ -4,6 +4,7 @@
 
 mod app;
 mod deliver;
+mod fhir;
 mod house;
 mod search;
 mod store;

@@ -34,7 +34,7 @@ pub fn make(resources: &[Value]) -> Files {
     let mut codes = BTreeMap::new();
     for set in of_type(resources, "ValueSet") {
         let url = text(set, "url");
-        if bound.contains(url) && set.get("expansion").is_some() {
+        if bound.contains(url) && is_whole(&set["expansion"]) {
             let list = expanded(set);
             if !list.is_empty() && list.len() <= MOST_CODES {
                 codes.insert(url.to_owned(), json!({ "url": url, "codes": list }));
@@ -99,7 +99,8 @@ fn add_types(
         if kind == "primitive" && child == "value" {
             continue;
         }
-        let fact = fact(element, child, parents.contains(path), bound);
+        let resource = kind == "resource" && parent == name;
+        let fact = fact(element, child, parents.contains(path), resource, bound);
         by_parent.entry(parent.to_owned()).or_default().push(fact);
     }
     for (path, elements) in by_parent {
@@ -110,7 +111,13 @@ fn add_types(
 
 /// `{n: name, x: choice, t: types, g: targets, m: min, M: max, b: required value set, …}`; what is
 /// usual is left out.
-fn fact(element: &Value, child: &str, nested: bool, bound: &mut BTreeSet<String>) -> Value {
+fn fact(
+    element: &Value,
+    child: &str,
+    nested: bool,
+    resource: bool,
+    bound: &mut BTreeSet<String>,
+) -> Value {
     let path = text(element, "path");
     let mut fact = json!({ "n": child.trim_end_matches("[x]") });
     if child.ends_with("[x]") {
@@ -122,6 +129,9 @@ fn fact(element: &Value, child: &str, nested: bool, bound: &mut BTreeSet<String>
         json!([path])
     } else if let Some(reference) = element["contentReference"].as_str() {
         json!([reference.rsplit('#').next().unwrap_or("")])
+    } else if child == "id" && resource {
+        // The definitions say string, the specification says id, and means it.
+        json!(["id"])
     } else {
         declared.iter().map(|t| Value::from(type_code(t))).collect()
     };
@@ -163,6 +173,16 @@ fn type_code(entry: &Value) -> &str {
     let extensions = entry["extension"].as_array();
     let named = extensions.into_iter().flatten().find_map(|e| e["valueUrl"].as_str());
     named.unwrap_or("string")
+}
+
+/// Whether an expansion has every code: some list only the common ones of an open set (UCUM).
+fn is_whole(expansion: &Value) -> bool {
+    let extensions = expansion["extension"].as_array();
+    let open = |extension: &Value| {
+        let url = text(extension, "url");
+        url.ends_with("/valueset-unclosed") || url.ends_with("/valueset-toocostly")
+    };
+    expansion.is_object() && !extensions.into_iter().flatten().any(open)
 }
 
 fn expanded(set: &Value) -> Vec<Value> {

@@ -206,14 +206,23 @@ impl Definitions {
     /// The element a JSON key stands for, with the type it has: `valueQuantity` in `Observation`
     /// gives (`value`, `Quantity`); `_birthDate` and `resourceType` are not elements.
     pub fn json_child<'a>(&'a self, parent: &str, key: &str) -> Option<(&'a Element, &'a str)> {
-        let elements = &self.types.get(parent)?.elements;
-        if let Some(plain) = elements.iter().find(|e| !e.choice && e.name == key) {
-            return Some((plain, plain.types.first()?));
+        let parent = self.types.get(parent)?;
+        let (at, kind) = parent.child(key)?;
+        Some((&parent.elements[at], kind))
+    }
+}
+
+impl TypeDef {
+    /// The place in [`TypeDef::elements`] of the element that a JSON key stands for, with the type
+    /// it has: see [`Definitions::json_child`].
+    pub fn child(&self, key: &str) -> Option<(usize, &str)> {
+        if let Some(at) = self.elements.iter().position(|e| !e.choice && e.name == key) {
+            return Some((at, self.elements[at].types.first()?));
         }
-        elements.iter().filter(|e| e.choice).find_map(|element| {
+        self.elements.iter().enumerate().filter(|(_, e)| e.choice).find_map(|(at, element)| {
             let suffix = key.strip_prefix(element.name.as_str())?;
             let kind = element.types.iter().find(|t| is_suffix(suffix, t))?;
-            Some((element, kind.as_str()))
+            Some((at, kind.as_str()))
         })
     }
 }
@@ -273,7 +282,8 @@ mod tests {
             Some(("referenceRange", "Observation.referenceRange"))
         );
         assert_eq!(kind("Bundle.entry", "resource"), Some(("resource", "Resource")));
-        assert_eq!(kind("Patient", "id"), Some(("id", "string")));
+        assert_eq!(kind("Patient", "id"), Some(("id", "id")));
+        assert_eq!(kind("HumanName", "id"), Some(("id", "string")));
         assert_eq!(kind("Patient", "_birthDate"), None);
         assert_eq!(kind("Patient", "valueString"), None);
     }

@@ -14,8 +14,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text};
-use super::record::{self, File, Read, Record, Scope, Span, Unknown};
-use crate::error::{Error, Kind, Result};
+use super::record::{File, Read, Record, Scope, Span, Unknown};
+use crate::error::{Error, Kind, Result, nearest};
 pub(super) use cells::split as pieces;
 use cells::{Cell, Line};
 pub use edit::Editor;
@@ -218,7 +218,7 @@ impl Schema {
         let found = self.columns.iter().position(|c| c.name == name);
         found.map(|n| n as u16).ok_or_else(|| Unknown {
             what: format!("the schema has no column '{name}'"),
-            hint: record::nearest(name, self.columns.iter().map(|c| c.name.as_str()))
+            hint: nearest(name, self.columns.iter().map(|c| c.name.as_str()))
                 .map(|near| format!("did you mean '{near}'?")),
         })
     }

@@ -12,6 +12,7 @@ use super::Schema;
 use super::groups::LOOSE;
 use super::segments;
 use super::structure::{KindId, Name, Structure};
+use crate::error::nearest;
 
 /// The static kind of a scope: a group, a segment of it, or the repetitions of a field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -353,25 +354,4 @@ fn is_group_name(text: &str) -> bool {
 
 fn unknown(what: String, hint: Option<String>) -> Unknown {
     Unknown { what, hint }
-}
-
-/// The name most like a word, if one is near enough to be meant.
-fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let near = names.map(|name| (distance(word, name), name)).min_by_key(|(d, _)| *d)?;
-    (near.0 <= 1 + word.len() / 4).then_some(near.1)
-}
-
-/// Edit distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let best = (corner + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], best);
-        }
-    }
-    row[b.len()]
 }

@@ -15,8 +15,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charset, Charsets, Text};
-use super::record::{self, File, Read, Record, Scope, Span, Unknown};
-use crate::error::{Error, Kind, Result};
+use super::record::{File, Read, Record, Scope, Span, Unknown};
+use crate::error::{Error, Kind, Result, nearest};
 pub use edit::Editor;
 use parse::Element;
 pub use path::{Path, Predicate};
@@ -141,7 +141,7 @@ impl Schema {
         for (n, step) in below.iter().enumerate() {
             let Some(def) = known.iter().find(|d| d.name == *step) else {
                 let above = below[..n].join("/");
-                let near = record::nearest(step, known.iter().map(|d| d.name.as_str()));
+                let near = nearest(step, known.iter().map(|d| d.name.as_str()));
                 return Err(Unknown {
                     what: format!("the schema has no element '{step}' in '{above}'"),
                     hint: near.map(|near| format!("did you mean '{near}'?")),

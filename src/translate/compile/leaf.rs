@@ -123,7 +123,7 @@ impl Compiling<'_> {
         let parts = split(text, '|');
         if parts.iter().any(|p| p.is_empty()) {
             let hint = "write `= text` for a constant, `-> alias` for a reference, `SLOT | codec` for a value";
-            self.report.too_short(mark, "a part of this leaf is empty", hint);
+            self.report.error_hint("M000", mark, "a part of this leaf is empty", hint);
             return None;
         }
         let pipes: Option<Vec<Pipe>> = parts[1..].iter().map(|p| self.pipe(p, mark)).collect();

@@ -1,8 +1,6 @@
 //! FHIR paths as keys: `name[0].given[0]`, `identifier[vn].value`, `telecom[home][]`, `value[x]`.
 
 use super::Compiling;
-use super::body::At;
-use crate::translate::plan::{self, Object, Value};
 use crate::yaml::Mark;
 
 /// One step of a path.
@@ -32,59 +30,6 @@ impl Compiling<'_> {
                 None
             }
         }
-    }
-
-    /// `alias.path` → the rule and the path.
-    pub(super) fn alias_path<'w>(&self, word: &'w str) -> Option<(usize, &'w str)> {
-        let (alias, path) = word.split_once('.')?;
-        Some((*self.aliases.get(alias)?, path))
-    }
-
-    /// A path on the FHIR side, checked against the definitions; `[tag]` is the item with the
-    /// constants of that item rule.
-    pub(super) fn steps(
-        &mut self,
-        rule: usize,
-        path: &str,
-        shown: &str,
-        mark: Mark,
-    ) -> Option<Vec<plan::Step>> {
-        let mark = self.report.within(mark, shown);
-        let parsed = self.fhir_path(path, mark)?;
-        let mut steps = Vec::new();
-        let mut at = At::resource(&self.rules[rule].kind);
-        let mut object: Option<Object> = Some(self.rules[rule].body.clone());
-        for step in parsed {
-            let (list, inner) = self.element(&step.name, mark, &at)?;
-            at = inner;
-            steps.push(plan::Step::Key(step.name.clone()));
-            let field = object.as_ref().and_then(|o| o.fields.iter().find(|f| f.name == step.name));
-            let mut value = field.map(|f| f.value.clone());
-            if list {
-                let tag = step.tag.clone().unwrap_or_default();
-                let item = match &value {
-                    Some(Value::List(items)) => items.iter().find(|item| item.tag == tag).cloned(),
-                    _ => None,
-                };
-                let marks = item.as_ref().map(|i| i.marks.clone()).unwrap_or_default();
-                steps.push(match tag.parse() {
-                    Ok(number) => plan::Step::At(number),
-                    Err(_) if !marks.is_empty() => plan::Step::Marked(marks),
-                    Err(_) if tag.is_empty() || item.is_some() => plan::Step::At(0),
-                    Err(_) => {
-                        let what = format!("there is no {}[{tag}]", step.name);
-                        self.report.error("M001", self.report.within(mark, &tag), what);
-                        return None;
-                    }
-                });
-                value = item.map(|i| i.value);
-            }
-            object = match value {
-                Some(Value::Object(object)) => Some(object),
-                _ => None,
-            };
-        }
-        Some(steps)
     }
 }
 

@@ -183,24 +183,6 @@ impl Report {
         }
     }
 
-    /// Whether YAML cut a text off at a ` #`: the rest of its line is a comment.
-    pub fn is_cut(&self, mark: Mark) -> bool {
-        let Some(line) = self.line(mark) else { return false };
-        let end = (mark.column + mark.length).saturating_sub(1) as usize;
-        let rest: String = line.chars().skip(end).collect();
-        rest.starts_with(' ') && rest.trim_start().starts_with('#')
-    }
-
-    /// An error at a text that ends too early: perhaps at a `#` that lacks its quotes (M037).
-    pub fn too_short(&mut self, mark: Mark, message: &str, hint: &str) {
-        if self.is_cut(mark) {
-            let hint = "put the text in quotes: YAML takes ` #` for a comment";
-            self.error_hint("M037", mark, message, hint);
-        } else {
-            self.error_hint("M000", mark, message, hint);
-        }
-    }
-
     fn line(&self, mark: Mark) -> Option<&str> {
         let text = &self.files.get(usize::from(mark.file))?.source.text;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);

@@ -1,5 +1,7 @@
 //! Cutting the texts of a mapping: at separators that stand outside of quotes and brackets.
 
+use crate::error::nearest;
+
 /// Parts between separators at the top level, trimmed.
 pub(super) fn split(text: &str, separator: char) -> Vec<&str> {
     let mut parts = Vec::new();
@@ -115,43 +117,12 @@ pub(super) fn list(text: &str) -> Vec<String> {
     split(text, ',').into_iter().map(|part| literal(part).to_owned()).collect()
 }
 
-/// The candidate that is most like a word, if one is near enough to be what was meant.
-pub(super) fn nearest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(far, _)| *far <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
-
 /// A hint that names the nearest candidate.
 pub(super) fn did_you_mean<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<String> {
     nearest(word, candidates).map(|near| format!("did you mean '{near}'?"))
-}
-
-/// Edits between two words (insert, remove, replace), letter case aside.
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().flat_map(char::to_lowercase).collect();
-    let b: Vec<char> = b.chars().flat_map(char::to_lowercase).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -175,13 +146,5 @@ mod tests {
         assert_eq!(call("PID-3"), None);
         assert_eq!(literal("\"-\""), "-");
         assert_eq!(list("Mod, \"D,el\""), ["Mod", "D,el"]);
-    }
-
-    #[test]
-    fn the_nearest_word_is_near() {
-        let elements = ["birthDate", "gender", "name"];
-        assert_eq!(nearest("birthdate", elements), Some("birthDate"));
-        assert_eq!(nearest("gendre", elements), Some("gender"));
-        assert_eq!(nearest("zzz", elements), None);
     }
 }

@@ -13,10 +13,6 @@ use crate::yaml::Mark;
 impl Compiling<'_> {
     /// A constant as JSON text, typed by its element (M002, M005).
     pub(super) fn constant(&mut self, text: &str, mark: Mark, at: &At) -> Option<String> {
-        if text.is_empty() {
-            self.report.too_short(mark, "the constant is empty", "write `= text`");
-            return None;
-        }
         let text = quoted(text).unwrap_or(text);
         let fits = match at.ty.as_str() {
             "boolean" => matches!(text, "true" | "false"),

@@ -1,5 +1,6 @@
 //! What several tests need: a store on disk, waiting for what happens in it, peers on real sockets.
 
+pub mod data;
 pub mod fhir;
 pub mod receiver;
 

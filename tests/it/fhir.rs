@@ -1,0 +1,94 @@
+//! FHIR on files: HL7's own examples and the hand-made samples are sound.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+use tombolo::validate;
+
+use crate::support::data;
+
+/// The examples of HL7 that break R4's own rules, with the number of their mistakes: codes
+/// with white space, a long id, references to types that are not allowed, missing elements.
+const MISTAKEN: &[(&str, usize)] = &[
+    ("Bundle-v2-valuesets", 1),
+    ("CodeSystem-v2-0550", 1),
+    ("DeviceMetric-example", 1),
+    ("DeviceUseStatement-example", 1),
+    ("ImplementationGuide-fhir", 3),
+    ("MedicationRequest-medrx0301", 1),
+    ("Observation-clinical-gender", 1),
+    ("Questionnaire-qs1", 32),
+    ("SearchParameter-codesystem-extensions-CodeSystem-author", 1),
+    ("SearchParameter-codesystem-extensions-CodeSystem-effective", 1),
+    ("SearchParameter-codesystem-extensions-CodeSystem-end", 1),
+    ("SearchParameter-codesystem-extensions-CodeSystem-keyword", 1),
+    ("SearchParameter-codesystem-extensions-CodeSystem-workflow", 1),
+    ("SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject", 1),
+    ("SearchParameter-valueset-extensions-ValueSet-author", 1),
+    ("SearchParameter-valueset-extensions-ValueSet-effective", 1),
+    ("SearchParameter-valueset-extensions-ValueSet-end", 1),
+    ("SearchParameter-valueset-extensions-ValueSet-keyword", 1),
+    ("SearchParameter-valueset-extensions-ValueSet-workflow", 1),
+    ("ig-r4", 3),
+];
+
+/// `TOMBOLO_R4_EXAMPLES` is the package `hl7.fhir.r4.examples-4.0.1.tgz`.
+#[test]
+fn the_examples_of_hl7_raise_no_false_alarm() {
+    let Some(package) = std::env::var_os("TOMBOLO_R4_EXAMPLES") else {
+        eprintln!(
+            "SKIPPED: set TOMBOLO_R4_EXAMPLES to the file that \
+             `npm pack hl7.fhir.r4.examples@4.0.1` gives"
+        );
+        return;
+    };
+    let file = File::open(&package).unwrap();
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    let (mut looked_at, mut found) = (0, BTreeMap::new());
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().into_owned();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let mut text = String::new();
+        entry.read_to_string(&mut text).unwrap();
+        let resource: Value = serde_json::from_str(&text).unwrap();
+        if resource.get("resourceType").is_none() {
+            continue;
+        }
+        looked_at += 1;
+        let issues = validate::structure(&resource);
+        for issue in &issues {
+            println!("{}: {}", path.display(), issue.line());
+        }
+        if !issues.is_empty() {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            found.insert(name, issues.len());
+        }
+    }
+    println!("{looked_at} examples");
+    assert!(looked_at > 5000, "{looked_at}");
+    let expected = MISTAKEN.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_expected_resources_of_the_samples_are_sound() {
+    let Some(folder) = data::shared("china-samples/fhir-expected") else { return };
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(issues(&path), Vec::<String>::new(), "{}", path.display());
+        looked_at += 1;
+    }
+    assert!(looked_at >= 9, "{looked_at}");
+}
+
+fn issues(path: &Path) -> Vec<String> {
+    let resource: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    validate::structure(&resource).iter().map(tombolo::fhir::Issue::line).collect()
+}

@@ -1,0 +1,18 @@
+//! Data that is not part of the repository.
+
+use std::path::{Path, PathBuf};
+
+/// A folder or file of the shared test data (`TOMBOLO_TEST_DATA`, else `../shared/data`). Absent, it
+/// fails the test where `CI` is set; elsewhere the test says that it was skipped.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let root = std::env::var_os("TOMBOLO_TEST_DATA").map_or(beside, PathBuf::from);
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    let place = path.display();
+    assert!(std::env::var_os("CI").is_none(), "{place} is missing; set TOMBOLO_TEST_DATA");
+    eprintln!("SKIPPED: {place} is missing; set TOMBOLO_TEST_DATA to the folder of test data");
+    None
+}
