@@ -198,8 +198,13 @@ pub fn edit(program: &Program, bundle: &mut Json, path: &str, value: &Json) -> R
     let marks = marks_of(&rule.body);
     let entries = bundle["entry"].as_array_mut().ok_or_else(unknown)?;
     let mine = entries.iter_mut().map(|e| &mut e["resource"]);
-    let mut at =
-        mine.filter(|r| r["resourceType"] == rule.kind.as_str()).nth(nth).ok_or_else(unknown)?;
+    let mut at = mine
+        .filter(|r| {
+            let right = rule.alias != kind || has_marks(r, &marks);
+            r["resourceType"] == rule.kind.as_str() && right
+        })
+        .nth(nth)
+        .ok_or_else(unknown)?;
     let mut body = Some(&rule.body);
     let steps: Vec<&str> = steps.collect();
     for (n, step) in steps.iter().enumerate() {
