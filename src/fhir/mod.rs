@@ -6,6 +6,8 @@
 pub mod decimal;
 pub mod definitions;
 pub mod id;
+pub mod identifier;
+pub mod json;
 pub mod outcome;
 pub mod query;
 pub mod reference;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::reply::Refusal;
 use crate::error::Kind;
+use crate::fhir::json::{self, Limits};
 
 /// What is still read of a body that is too large, in multiples of the limit, so that its sender
 /// gets to see the answer instead of a broken connection.
@@ -69,6 +70,10 @@ pub(super) async fn json(bytes: Bytes) -> Result<Value, Refusal> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Refusal::of(Kind::Structure, format!("the body is not JSON: {error}")))
+    // The size has been limited when the body was read.
+    let limits = Limits { bytes: bytes.len(), ..Limits::default() };
+    json::parse(bytes, limits).map_err(|error| {
+        let place = error.place.as_deref().map_or("body".to_owned(), |at| format!("body:{at}"));
+        Refusal::from(error.at(place))
+    })
 }
