@@ -9,3 +9,4 @@ mod house;
 mod search;
 mod store;
 mod support;
+mod translate;

@@ -16,3 +16,21 @@ pub fn shared(name: &str) -> Option<PathBuf> {
     eprintln!("SKIPPED: {place} is missing; set TOMBOLO_TEST_DATA to the folder of test data");
     None
 }
+
+/// Files with this ending below a folder, sorted.
+pub fn files_below(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
