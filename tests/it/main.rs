@@ -6,6 +6,7 @@ mod app;
 mod deliver;
 mod fhir;
 mod house;
+mod report;
 mod search;
 mod store;
 mod support;

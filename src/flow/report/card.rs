@@ -163,13 +163,13 @@ pub(super) fn with_status(task: Value, status: &str, reason: &str) -> Value {
     task
 }
 
-/// A new clock for a correction.
-pub(super) fn corrected(task: Value, hours: i64) -> Value {
-    let mut task = with_status(task, "requested", "the diagnosis changed: correct the card");
+/// A new clock for a correction; a draft again while something is missing.
+pub(super) fn corrected(task: Value, hours: i64, missing: &[(String, Vec<String>)]) -> Value {
+    let mut task = with_status(task, "draft", "the diagnosis changed: correct the card");
     let start = now();
     task["restriction"] =
         json!({ "period": { "start": start, "end": hours_after(&start, hours) } });
-    task
+    with_inputs(task, missing)
 }
 
 /// The diagnosis a card is about.
@@ -185,8 +185,9 @@ pub(super) fn is(resource: &Value, kind: &str, id: &str) -> bool {
     resource["resourceType"] == kind && resource["id"] == id
 }
 
+/// With milliseconds: two states of one second are two versions.
 fn now() -> String {
-    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
 fn today() -> String {

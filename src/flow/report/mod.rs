@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::gather::{gather, over, read};
 use crate::error::{Error, Kind, Result};
-use crate::fhir::BASE;
+use crate::fhir::{BASE, Issue};
 use crate::search::Search;
 use crate::store::{Change, Commit, Store};
 use crate::translate::put::create;
@@ -214,7 +214,7 @@ impl Report {
                 card::with_inputs(task, &missing)
             }
             // It is with the CDC, or was refused there.
-            ("final" | "amended", "accepted" | "completed" | "rejected", None) => {
+            ("final" | "amended", "accepted" | "completed" | "rejected" | "draft", None) => {
                 composition["status"] = json!("entered-in-error");
                 card::with_status(task, "requested", "the diagnosis was withdrawn: delete the card")
             }
@@ -223,11 +223,21 @@ impl Report {
                 card::with_status(task, "requested", "corrected after a rejection")
             }
             ("final" | "amended", "accepted" | "completed", Some(_)) if diagnosis => {
+                let task = card::corrected(task, self.file.correction_hours, &missing);
+                if missing.is_empty() {
+                    composition["status"] = json!("amended");
+                    card::touch(&mut composition);
+                }
+                task
+            }
+            ("final" | "amended", "draft", Some(_)) if missing.is_empty() => {
                 composition["status"] = json!("amended");
                 card::touch(&mut composition);
-                card::corrected(task, self.file.correction_hours)
+                card::with_inputs(task, &missing)
             }
-            ("final" | "amended", "rejected", Some(_)) => card::with_inputs(task, &missing),
+            ("final" | "amended", "rejected" | "draft", Some(_)) => {
+                card::with_inputs(task, &missing)
+            }
             _ => return Ok(()),
         };
         commit.writes.extend([composition, task].map(over));
@@ -248,6 +258,19 @@ impl Report {
             return Ok(Vec::new());
         };
         let mut missing = output.missing;
+        // The local classification owns the card's code; one that contradicts the diagnosis must be
+        // chosen anew.
+        let at = "Condition.verificationStatus.";
+        let contradicts = |i: &&Issue| {
+            i.text.starts_with("lost: ")
+                && i.path.as_ref().is_some_and(|p| p.starts_with(at) && p.ends_with(".code"))
+        };
+        let classified = "病例分类";
+        if output.issues.iter().any(|i| contradicts(&i))
+            && !missing.iter().any(|(slot, _)| slot == classified)
+        {
+            missing.push((classified.to_owned(), vec![format!("{at}coding.code")]));
+        }
         let broken = output.issues.iter().filter(|i| i.text.starts_with("check: "));
         missing.extend(broken.map(|i| (i.text.clone(), Vec::new())));
         Ok(missing)
