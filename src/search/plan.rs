@@ -23,13 +23,20 @@ pub enum Drive {
     Clause(usize),
     /// Walk all resources of the type.
     Kind,
+    /// Walk the index of the sort key.
+    Sort,
 }
 
-/// Chooses the clause that leads.
+/// Chooses what leads.
 pub fn plan(search: &Search, facts: &mut dyn Facts) -> Result<Drive> {
+    let sorted = match &search.sort[..] {
+        [only] => matches!(only.param.family, Family::Text | Family::Date),
+        _ => false,
+    };
     let can_lead: Vec<usize> =
         (0..search.clauses.len()).filter(|n| leads(&search.clauses[*n]).is_some()).collect();
     if let [only] = can_lead[..]
+        && !sorted
         && leads(&search.clauses[only]) == Some(true)
     {
         return Ok(Drive::Clause(only));
@@ -38,12 +45,15 @@ pub fn plan(search: &Search, facts: &mut dyn Facts) -> Result<Drive> {
     for clause in can_lead.iter().copied() {
         let limit = best.map_or(FEW + 1, |(rows, _)| rows);
         let rows = facts.rows(clause, limit)?;
-        if rows < limit || (best.is_none() && rows <= FEW) {
+        if rows < limit {
             best = Some((rows, clause));
         }
     }
     if let Some((_, clause)) = best {
         return Ok(Drive::Clause(clause));
+    }
+    if sorted {
+        return Ok(Drive::Sort);
     }
     // All are large: one that comes in the order of the versions can be left after a page.
     let ordered = can_lead.iter().find(|n| leads(&search.clauses[**n]) == Some(true));
@@ -51,7 +61,7 @@ pub fn plan(search: &Search, facts: &mut dyn Facts) -> Result<Drive> {
 }
 
 /// Whether a clause can lead, and if so, whether its rows come in the order of the versions.
-fn leads(clause: &Clause) -> Option<bool> {
+pub fn leads(clause: &Clause) -> Option<bool> {
     match clause {
         Clause::Missing { .. } | Clause::Match { not: true, .. } => None,
         Clause::Match { param, any, .. } => match param.family {
@@ -60,5 +70,46 @@ fn leads(clause: &Clause) -> Option<bool> {
             Family::Token | Family::Ident | Family::Reference | Family::Uri => Some(any.len() == 1),
             Family::Text | Family::Date | Family::Number => Some(false),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Rows(Vec<u64>);
+
+    impl Facts for Rows {
+        fn rows(&mut self, clause: usize, limit: u64) -> Result<u64> {
+            Ok(self.0[clause].min(limit))
+        }
+    }
+
+    fn drive(query: &str, rows: &[u64]) -> Drive {
+        let (kind, query) = query.split_once('?').unwrap();
+        plan(&Search::parse_query(kind, query).unwrap(), &mut Rows(rows.to_vec())).unwrap()
+    }
+
+    #[test]
+    fn the_smallest_clause_leads() {
+        let many = 1_000_000;
+        for (query, rows, expected) in [
+            ("Patient?", &[][..], Drive::Kind),
+            ("Patient?gender:not=male", &[many], Drive::Kind),
+            ("Patient?gender=male", &[many], Drive::Clause(0)),
+            ("Patient?name=x", &[many], Drive::Kind),
+            ("Patient?name=x", &[FEW], Drive::Clause(0)),
+            ("Patient?gender=male&name=x", &[many, 5], Drive::Clause(1)),
+            ("Patient?gender=male&name=x", &[4, 5], Drive::Clause(0)),
+            ("Patient?name=x&gender=male", &[many, many], Drive::Clause(1)),
+            ("Patient?name=x&gender=male,female", &[many, many], Drive::Kind),
+            ("Patient?_sort=birthdate", &[], Drive::Sort),
+            ("Patient?gender=male&_sort=birthdate", &[many], Drive::Sort),
+            ("Patient?gender=male&_sort=birthdate", &[9], Drive::Clause(0)),
+            ("Patient?gender=male&_sort=birthdate,_id", &[many], Drive::Clause(0)),
+            ("Patient?_lastUpdated=gt2020&_sort=-_lastUpdated", &[many], Drive::Kind),
+        ] {
+            assert_eq!(drive(query, rows), expected, "{query} {rows:?}");
+        }
     }
 }
