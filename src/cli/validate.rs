@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use serde_json::Value;
 
 use super::tell::Look;
 use super::{Global, Tell};
 use crate::error::{Error, Kind, Result};
+use crate::fhir::json::{self, Limits};
 use crate::fhir::outcome::{has_errors, outcome};
 use crate::fhir::{Issue, Severity};
 use crate::validate;
@@ -86,9 +86,9 @@ fn parts<'a>(file: &Path, shown: &str, text: &'a str) -> Vec<(String, &'a str)> 
 
 /// What is wrong with one resource.
 fn check(text: &str) -> Vec<Issue> {
-    match serde_json::from_str::<Value>(text) {
+    match json::parse(text.as_bytes(), Limits::default()) {
         Ok(resource) => validate::structure(&resource),
-        Err(error) => vec![Issue::error(Kind::Structure, format!("not JSON: {error}"))],
+        Err(error) => vec![Issue::error(error.kind, format!("not JSON: {error}"))],
     }
 }
 

@@ -3,6 +3,7 @@
 //! Resources are [`serde_json::Value`] trees that keep key order and decimal text; there is no
 //! typed model. What an element may hold is asked of [`definitions`].
 
+pub mod bundle;
 pub mod decimal;
 pub mod definitions;
 pub mod id;

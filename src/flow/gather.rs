@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use crate::error::Result;
-use crate::fhir::BASE;
+use crate::fhir::bundle::references;
+use crate::fhir::{BASE, bundle};
 use crate::store::{Body, Store, When, Write};
 
 /// References are followed this deep (a card → its Condition → the recorder).
@@ -23,7 +24,8 @@ pub async fn gather(store: &Store, kind: &str, id: &str) -> Result<Option<Value>
         for reference in layer {
             let Some(resource) = read(store, &reference).await? else { continue };
             references(&resource, &mut |found| {
-                if seen.len() < MOST && seen.insert(found.to_owned()) {
+                let ours = !found.starts_with(['#', 'u']);
+                if ours && seen.len() < MOST && seen.insert(found.to_owned()) {
                     next.push(found.to_owned());
                 }
             });
@@ -34,7 +36,7 @@ pub async fn gather(store: &Store, kind: &str, id: &str) -> Result<Option<Value>
     if entries.is_empty() {
         return Ok(None);
     }
-    Ok(Some(json!({ "resourceType": "Bundle", "type": "collection", "entry": entries })))
+    Ok(Some(bundle::of("collection", entries)))
 }
 
 /// A current resource by `Type/id`; `None` for what is not there, deleted or not ours.
@@ -55,20 +57,5 @@ pub fn over(resource: Value) -> Write {
         id: text("id"),
         when: version.map_or(When::Missing, When::Version),
         body: Body::Replace(resource),
-    }
-}
-
-fn references(value: &Value, f: &mut dyn FnMut(&str)) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                match (key.as_str(), value) {
-                    ("reference", Value::String(text)) if !text.starts_with(['#', 'u']) => f(text),
-                    _ => references(value, f),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| references(item, f)),
-        _ => {}
     }
 }

@@ -12,6 +12,7 @@ use super::reply::Refusal;
 use crate::error::Kind;
 use crate::fhir::Issue;
 use crate::fhir::definitions::Definitions;
+use crate::fhir::id::is_id;
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -82,12 +83,6 @@ impl Call {
     }
 }
 
-/// Whether a text is a FHIR id.
-pub(super) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-}
-
 /// Nothing with that id.
 pub(super) fn not_found(kind: &str, id: &str) -> Refusal {
     Refusal::of(Kind::NotFound, format!("there is no {kind}/{id}"))
@@ -99,20 +94,5 @@ pub(super) fn unknown_parameter(name: &str, known: &[&str]) -> Refusal {
     Refusal {
         status: StatusCode::BAD_REQUEST,
         issues: vec![Issue::error(Kind::NotSupported, text)],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_those_of_r4() {
-        for good in ["a", "hospital-1.pid.0000001001", &"x".repeat(64)] {
-            assert!(is_id(good), "{good}");
-        }
-        for bad in ["", "a/b", "张", "a_b", "a b", &"x".repeat(65)] {
-            assert!(!is_id(bad), "{bad}");
-        }
     }
 }

@@ -117,19 +117,3 @@ pub(super) fn scalar(json: &Json) -> Option<String> {
         _ => None,
     }
 }
-
-/// Every reference text in a value.
-pub(super) fn references<'b>(json: &'b Json, found: &mut Vec<&'b str>) {
-    match json {
-        Json::Object(map) => {
-            for (key, value) in map {
-                match (key.as_str(), value) {
-                    ("reference", Json::String(text)) => found.push(text),
-                    _ => references(value, found),
-                }
-            }
-        }
-        Json::Array(items) => items.iter().for_each(|i| references(i, found)),
-        _ => {}
-    }
-}

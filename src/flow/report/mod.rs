@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::gather::{gather, over, read};
 use crate::error::{Error, Kind, Result};
+use crate::fhir::bundle::{self, references};
 use crate::fhir::{BASE, Issue};
 use crate::search::Search;
 use crate::store::{Change, Commit, Store};
@@ -296,29 +297,20 @@ async fn with_referenced(store: &Store, resources: Vec<Value>) -> Result<Value> 
         json!({ "fullUrl": format!("{BASE}/{kind}/{id}"), "resource": r.clone() })
     };
     let mut roots = Vec::new();
-    collect(&Value::Array(resources.clone()), &mut roots);
+    for resource in &resources {
+        references(resource, &mut |text| roots.push(text.to_owned()));
+    }
     let mut entries: Vec<Value> = resources.into_iter().map(entry).collect();
     for reference in roots {
         let Some((kind, id)) = reference.split_once('/') else { continue };
-        let Some(bundle) = gather(store, kind, id).await? else { continue };
-        for found in bundle["entry"].as_array().into_iter().flatten() {
+        let Some(others) = gather(store, kind, id).await? else { continue };
+        for found in others["entry"].as_array().into_iter().flatten() {
             if !entries.iter().any(|e| e["fullUrl"] == found["fullUrl"]) {
                 entries.push(found.clone());
             }
         }
     }
-    Ok(json!({ "resourceType": "Bundle", "type": "collection", "entry": entries }))
-}
-
-fn collect(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| match value {
-            Value::String(text) if key == "reference" => found.push(text.clone()),
-            other => collect(other, found),
-        }),
-        Value::Array(items) => items.iter().for_each(|i| collect(i, found)),
-        _ => {}
-    }
+    Ok(bundle::of("collection", entries))
 }
 
 fn reference_of(resource: &Value, pointer: &str) -> Option<String> {

@@ -1,5 +1,3 @@
-//! Reading and editing: what users see, what breaks, what must never happen.
-
 use proptest::prelude::*;
 
 use super::*;

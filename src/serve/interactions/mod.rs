@@ -10,7 +10,6 @@ mod delete;
 mod entries;
 mod history;
 mod read;
-mod rewrite;
 mod search;
 mod transaction;
 mod update;

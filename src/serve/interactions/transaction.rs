@@ -19,10 +19,11 @@ use super::super::reply::{Answer, Refusal, Reply};
 use super::super::write::{self, Deed};
 use super::batch::batch;
 use super::entries::{self, Entry, place};
-use super::rewrite::{self, Links};
 use super::{Interaction, search, update};
 use crate::error::Kind;
 use crate::fhir::Issue;
+use crate::fhir::bundle::{Links, references, rewrite};
+use crate::fhir::reference::Reference;
 use crate::store::{Body, Did, Stored, Write, Written};
 
 pub(super) async fn bundle(api: &Api, mut call: Call) -> Answer {
@@ -204,7 +205,11 @@ fn links(steps: &[Step]) -> Result<Links, Refusal> {
 async fn find_references(api: &Api, steps: &[Step], links: &mut Links) -> Result<(), Refusal> {
     for step in steps.iter().filter(|step| step.writes().is_some()) {
         let mut found = Vec::new();
-        rewrite::conditional(&step.entry.call.body, &mut found);
+        references(&step.entry.call.body, &mut |text| {
+            if is_conditional(text) {
+                found.push(text.to_owned());
+            }
+        });
         for reference in found {
             if links.contains_key(&reference) {
                 continue;
@@ -221,6 +226,12 @@ async fn find_references(api: &Api, steps: &[Step], links: &mut Links) -> Result
         }
     }
     Ok(())
+}
+
+/// Whether a reference is a search for its target.
+fn is_conditional(reference: &str) -> bool {
+    let parsed = Reference::parse(reference);
+    matches!(parsed, Ok(Reference::Conditional { query, .. }) if query.contains('='))
 }
 
 /// Rewrites links and checks every resource, away from the async threads.
@@ -248,7 +259,7 @@ fn check(step: &mut Step, links: &Links) -> Result<(), Refusal> {
     if deed == Deed::Update {
         update::same_id(&resource, &step.id)?;
     }
-    rewrite::rewrite(&mut resource, links);
+    rewrite(&mut resource, links);
     step.issues = write::check(&resource)?;
     step.entry.call.body = resource;
     Ok(())

@@ -5,8 +5,9 @@ use serde_json::Value as Json;
 use super::Put;
 use crate::error::Kind;
 use crate::fhir::Issue;
+use crate::fhir::bundle::references;
 use crate::legacy::Scope;
-use crate::translate::bundle::{Resources, at_steps, references, scalar};
+use crate::translate::bundle::{Resources, at_steps, scalar};
 use crate::translate::marks::{has_marks, marks_of};
 use crate::translate::plan::{Drive, Object, Program, Value};
 
@@ -226,7 +227,7 @@ impl Put<'_, '_> {
             self.resources.resource(from).is_some_and(|map| {
                 let json = Json::Object(map.clone());
                 let mut found = Vec::new();
-                references(&json, &mut found);
+                references(&json, &mut |text| found.push(text));
                 found.iter().any(|r| self.resources.same(r, to))
             })
         };
