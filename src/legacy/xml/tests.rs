@@ -1,3 +1,5 @@
+//! Reading and editing: what users see, what breaks, what must never happen.
+
 use proptest::prelude::*;
 
 use super::*;

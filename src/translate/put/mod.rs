@@ -4,10 +4,14 @@
 //! original's bytes; only a changed value is encoded and written into its slot. So an untouched
 //! Bundle gives the original byte for byte, and an edit changes only its own slot.
 //!
-//! * [`object`]: objects, leaves and lists, old value beside new value
+//! * [`object`]: an object, old value beside new value; [`leaf`], [`list`] below it
+//! * [`branch`]: which branch of a choice a new value is in
 //! * [`place`]: which resource stands in for which rule, and where new ones go
 //! * [`report`]: what the written record says again, and what got lost
 
+mod branch;
+mod leaf;
+mod list;
 mod object;
 mod place;
 mod report;
