@@ -69,6 +69,8 @@ async fn main() {
             let rate = repeat(clients, plan.seconds, |n| {
                 let store = store.clone();
                 let search = search(url, n, plan.resources as u64);
+                // A small store does not have as many.
+                let hits = if plan.resources < 20_000 { 0 } else { hits };
                 async move {
                     let page = store.search(&search).await.unwrap();
                     assert!(page.matches.len() >= hits, "{search:?}: {}", page.matches.len());

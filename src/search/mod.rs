@@ -37,6 +37,10 @@ pub const MAX_COUNT: usize = 1000;
 pub const MAX_CLAUSES: usize = 40;
 /// The most alternatives of a clause.
 pub const MAX_VALUES: usize = 500;
+/// The most alternatives of a clause when each is a range of the index.
+pub const MAX_RANGES: usize = 50;
+/// The most sort keys, and the most `_include` and `_revinclude` together.
+pub const MAX_KEYS: usize = 10;
 /// The most resources that `_include` and `_revinclude` may add to a page.
 pub const MAX_INCLUDED: usize = 1000;
 
@@ -120,6 +124,18 @@ pub enum Atom {
     Uri(String, bool),
     /// A logical id.
     Id(String),
+}
+
+impl Atom {
+    /// Whether it is one value that is looked up, not a range of the index.
+    pub fn is_exact(&self) -> bool {
+        match self {
+            Atom::Token { code, .. } => code.is_some(),
+            Atom::Refers(_) | Atom::Id(_) => true,
+            Atom::Uri(_, below) => !below,
+            Atom::Text { .. } | Atom::Span(..) | Atom::Number { .. } => false,
+        }
+    }
 }
 
 /// How strings are compared.

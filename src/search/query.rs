@@ -3,7 +3,8 @@
 use super::params::{Family, Param, Params};
 use super::value::{atom, split};
 use super::{
-    COUNT, Clause, Include, MAX_CLAUSES, MAX_COUNT, MAX_VALUES, PAGE, Search, Sort, reference,
+    COUNT, Clause, Include, MAX_CLAUSES, MAX_COUNT, MAX_KEYS, MAX_RANGES, MAX_VALUES, PAGE, Search,
+    Sort, reference,
 };
 use crate::error::{Error, Kind, Result};
 use crate::fhir::query::pairs;
@@ -16,6 +17,11 @@ impl Search {
         Search::parse_with(Params::r4(), kind, pairs)
     }
 
+    /// The same at a FHIR base: references that begin with it are those of this server.
+    pub fn parse_at(base: &str, kind: &str, pairs: &[(String, String)]) -> Result<Search> {
+        Search::parse_by(Params::r4(), Some(base), kind, pairs)
+    }
+
     /// Parses the query behind the `?` of a condition, e.g. `identifier=http://x|1&active=true`.
     pub fn parse_query(kind: &str, query: &str) -> Result<Search> {
         Search::parse(kind, &pairs(query)?)
@@ -24,6 +30,15 @@ impl Search {
     /// Parses by these parameters.
     pub fn parse_with(
         params: &'static Params,
+        kind: &str,
+        pairs: &[(String, String)],
+    ) -> Result<Search> {
+        Search::parse_by(params, None, kind, pairs)
+    }
+
+    fn parse_by(
+        params: &'static Params,
+        base: Option<&str>,
         kind: &str,
         pairs: &[(String, String)],
     ) -> Result<Search> {
@@ -43,19 +58,22 @@ impl Search {
             query: kind.to_owned(),
         };
         for (name, value) in pairs {
-            search.take(params, name, value)?;
+            search.take(params, base, name, value)?;
         }
-        if search.clauses.len() > MAX_CLAUSES {
-            let what = format!("{} conditions are too many", search.clauses.len());
-            return Err(
-                Error::new(Kind::TooCostly, what).advise(format!("use up to {MAX_CLAUSES}"))
-            );
-        }
+        at_most("search", "conditions", search.clauses.len(), MAX_CLAUSES)?;
+        at_most("_sort", "sort keys", search.sort.len(), MAX_KEYS)?;
+        at_most("_include", "includes", search.include.len(), MAX_KEYS)?;
         Ok(search)
     }
 
     /// Takes one pair.
-    fn take(&mut self, params: &'static Params, name: &str, value: &str) -> Result<()> {
+    fn take(
+        &mut self,
+        params: &'static Params,
+        base: Option<&str>,
+        name: &str,
+        value: &str,
+    ) -> Result<()> {
         let one_of = |allowed: &str| {
             Error::new(Kind::Value, format!("`{value}` is not a value of {name}"))
                 .at(name)
@@ -91,7 +109,7 @@ impl Search {
             }
             _ => {
                 self.also(name, value);
-                self.clauses.push(clause(params, &self.kind, name, value)?);
+                self.clauses.push(clause(params, base, &self.kind, name, value)?);
             }
         }
         Ok(())
@@ -103,6 +121,16 @@ impl Search {
             self.query.push_str(part);
         }
     }
+}
+
+/// Refuses more of something than a limit.
+fn at_most(place: &str, things: &str, count: usize, limit: usize) -> Result<()> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(Error::new(Kind::TooCostly, format!("{count} {things} are too many"))
+        .at(place)
+        .advise(format!("use up to {limit}")))
 }
 
 /// A parameter by its name, or an error that names those there are.
@@ -117,7 +145,13 @@ fn find(params: &'static Params, kind: &str, code: &str, place: &str) -> Result<
 }
 
 /// `code:modifier=value,value`.
-fn clause(params: &'static Params, kind: &str, name: &str, value: &str) -> Result<Clause> {
+fn clause(
+    params: &'static Params,
+    base: Option<&str>,
+    kind: &str,
+    name: &str,
+    value: &str,
+) -> Result<Clause> {
     let (code, modifier) = match name.split_once(':') {
         Some((code, modifier)) => (code, Some(modifier)),
         None => (name, None),
@@ -141,14 +175,15 @@ fn clause(params: &'static Params, kind: &str, name: &str, value: &str) -> Resul
         };
     }
     let values = split(value, ',');
-    if values.len() > MAX_VALUES {
-        let what = format!("{} alternatives are too many", values.len());
-        return Err(Error::new(Kind::TooCostly, what)
-            .at(name)
-            .advise(format!("use up to {MAX_VALUES}")));
-    }
-    let any = values.into_iter().map(|raw| atom(params, param, modifier, raw));
-    let any = any.collect::<Result<_>>()?;
+    at_most(name, "alternatives", values.len(), MAX_VALUES)?;
+    let any = values.into_iter().map(|raw| {
+        let own = base.filter(|_| param.family == Family::Reference);
+        let own = own.and_then(|base| raw.strip_prefix(base)?.strip_prefix('/'));
+        atom(params, param, modifier, own.unwrap_or(raw))
+    });
+    let any = any.collect::<Result<Vec<_>>>()?;
+    let ranges = any.iter().filter(|atom| !atom.is_exact()).count();
+    at_most(name, "alternatives of this kind", ranges, MAX_RANGES)?;
     Ok(Clause::Match { param, any, not: modifier == Some("not") })
 }
 

@@ -261,6 +261,21 @@ fn references() {
 }
 
 #[test]
+fn a_reference_at_our_own_base_is_one_of_ours() {
+    let pairs = |value: &str| [("subject".to_owned(), value.to_owned())];
+    let base = "https://gateway.example/fhir";
+    for (value, found) in [
+        ("https://gateway.example/fhir/Patient/hospital-1.pid.1", true),
+        ("x,https://gateway.example/fhir/Patient/hospital-1.pid.1", true),
+        ("https://other.example/fhir/Patient/hospital-1.pid.1", false),
+        ("https://gateway.example/fhirx/Patient/hospital-1.pid.1", false),
+    ] {
+        let search = Search::parse_at(base, "Observation", &pairs(value)).unwrap();
+        assert_eq!(search.matches(&observation()), found, "{value}");
+    }
+}
+
+#[test]
 fn numbers_uris_and_ids() {
     check(
         &observation(),
@@ -347,8 +362,15 @@ fn what_is_wrong_is_said_with_its_place() {
     }
     let many = format!("Patient?_id={}", vec!["a"; 501].join(","));
     assert_eq!(parse(&many).unwrap_err().kind, Kind::TooCostly);
-    let many = format!("Patient?{}", vec!["_id=a"; 41].join("&"));
-    assert_eq!(parse(&many).unwrap_err().kind, Kind::TooCostly);
+    for many in [
+        format!("Patient?{}", vec!["_id=a"; 41].join("&")),
+        format!("Patient?name={}", vec!["a"; 51].join(",")),
+        format!("Patient?identifier={}", vec!["a|"; 51].join(",")),
+        format!("Patient?_sort={}", vec!["_id"; 11].join(",")),
+        format!("Patient?{}", vec!["_include=Patient:link"; 11].join("&")),
+    ] {
+        assert_eq!(parse(&many).unwrap_err().kind, Kind::TooCostly);
+    }
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! One commit inside the writer's transaction: everything of it, in order.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
 use super::dictionary::{Dictionary, Lid, find_lid, make_lid};
 use super::journal::{self, Known};
+use super::limit::Limit;
 use super::prepare::{self, Content, Prepared, PreparedArrival, PreparedWrite};
 use super::rows::{self, Row, Rows};
 use super::{
@@ -16,10 +18,15 @@ use crate::fhir::Issue;
 use crate::search::Search;
 use crate::search::params::Params;
 
+/// The longest that the search of a condition may keep the writer.
+const LONGEST_CONDITION: Duration = Duration::from_millis(500);
+
 /// What the writer carries from commit to commit.
 pub(super) struct Writing<'a> {
     /// In a transaction, in a savepoint.
     pub db: &'a Connection,
+    /// The time limit of the connection.
+    pub limit: &'a Limit,
     /// Known numbers of names.
     pub names: &'a mut Dictionary,
     /// The last pk; versions get the following ones.
@@ -194,7 +201,8 @@ fn made_meanwhile(write: &PreparedWrite, there: &Written) -> Error {
 /// The one resource that matches a condition; several are an error.
 fn none_match(w: &mut Writing, condition: &Search, query: &str) -> Result<Option<Written>> {
     rows::insert(w.db, w.pending)?;
-    let mut found = find::first(w.db, w.params, condition, w.pk, 2)?.into_iter();
+    let first = || find::first(w.db, w.params, condition, w.pk, 2);
+    let mut found = w.limit.within(LONGEST_CONDITION, first)?.into_iter();
     match (found.next(), found.next()) {
         (None, _) => Ok(None),
         (Some(Stored { kind, id, version, updated, .. }), None) => {

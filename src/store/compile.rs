@@ -44,7 +44,7 @@ impl Resolved {
                 sql.say("0");
             }
             Set::Pks(pks) => {
-                sql.is_one_of("c.pk", pks);
+                sql.is_one_of("c.pk", pks.iter().copied());
             }
             Set::Ranges(ranges) => any(&mut sql, ranges, |sql, (from, to)| {
                 sql.say("(c.pk >= ").bind(*from).say(" AND c.pk < ").bind(*to).say(")");
@@ -192,7 +192,7 @@ impl Query<'_> {
             }
             Set::Pks(pks) if !pks.is_empty() => {
                 let mut sql = Sql::new("SELECT c.pk AS pk FROM ver c WHERE ", []);
-                sql.is_one_of("c.pk", pks);
+                sql.is_one_of("c.pk", pks.iter().copied());
                 sql
             }
             Set::Arms(_) | Set::Pks(_) => {

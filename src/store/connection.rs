@@ -31,8 +31,8 @@ impl Place {
         }
     }
 
-    /// Makes the folder and takes the lock, which this process keeps as long as the file is open.
-    pub fn lock(&self) -> Result<File> {
+    /// Makes the folder and takes the lock against other processes.
+    pub fn lock(&self) -> Result<Lock> {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder).map_err(|e| self.error("its folder cannot be made", e))?;
         }
@@ -43,7 +43,7 @@ impl Place {
             .open(beside(&self.path, "-lock"))
             .map_err(|e| self.error("its lock file cannot be made", e))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::new(
                 Kind::Unreachable,
                 "the store is in use by another process, and only one may write",
@@ -98,6 +98,19 @@ impl Place {
         Error::new(Kind::Unreachable, format!("the store cannot be opened: {what}"))
             .at(self.path.display().to_string())
             .because(source)
+    }
+}
+
+/// The lock that lets one process write; given back when it is dropped.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would do, were it not for a child process that is just being made and
+        // has the file open, too.
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the store was not given back");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod dictionary;
 mod find;
 mod include;
 mod journal;
+mod limit;
 mod migrate;
 mod outbox;
 mod page;
@@ -32,7 +33,9 @@ mod writer;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::Value;
 use tokio::sync::{Semaphore, oneshot, watch};
 
@@ -47,6 +50,9 @@ use crate::error::{Error, Kind, Result};
 use crate::observe::Clock;
 use crate::search::Search;
 use crate::search::params::Params;
+
+/// The longest that a search may take.
+const LONGEST_SEARCH: Duration = Duration::from_secs(5);
 
 /// A handle to the store; cheap to clone.
 ///
@@ -161,7 +167,8 @@ impl Store {
     /// Searches; see [`crate::search`].
     pub async fn search(&self, search: &Search) -> Result<Page> {
         let (params, key, search) = (self.inner.params, self.inner.page_key, search.clone());
-        self.inner.readers.run(move |db| find::search(db, params, &key, &search)).await
+        let find = move |db: &Connection| find::search(db, params, &key, &search);
+        self.inner.readers.run_within(LONGEST_SEARCH, find).await
     }
 
     /// Versions after this number, in commit order.

@@ -1,19 +1,21 @@
 //! Reading: connections that only read, each request on one snapshot, away from the async threads.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::connection::Place;
+use super::limit::Limit;
 use super::{Carry, Change, Counts, Stored, apply, body, journal, outbox};
 use crate::error::{Error, Kind, Result};
 
 /// A pool of connections.
 pub(super) struct Readers {
     place: Arc<Place>,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<(Connection, Limit)>>,
     seats: Semaphore,
 }
 
@@ -29,18 +31,38 @@ impl Readers {
         self: &Arc<Self>,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.with_connection(move |db, _| request(db)).await
+    }
+
+    /// The same; it fails when it takes longer.
+    pub async fn run_within<T: Send + 'static>(
+        self: &Arc<Self>,
+        limit: Duration,
+        request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.with_connection(move |db, limits| limits.within(limit, || request(db))).await
+    }
+
+    async fn with_connection<T: Send + 'static>(
+        self: &Arc<Self>,
+        request: impl FnOnce(&Connection, &Limit) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let Ok(_seat) = self.seats.acquire().await else { return Err(closed()) };
         let readers = self.clone();
         let task = tokio::task::spawn_blocking(move || {
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let db = match idle {
-                Some(db) => db,
-                None => readers.place.reader()?,
+            let (db, limit) = match idle {
+                Some(idle) => idle,
+                None => {
+                    let mut db = readers.place.reader()?;
+                    let limit = Limit::on(&mut db)?;
+                    (db, limit)
+                }
             };
             db.prepare_cached("BEGIN")?.execute([])?;
-            let result = request(&db);
+            let result = request(&db, &limit);
             db.prepare_cached("COMMIT")?.execute([])?;
-            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+            readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push((db, limit));
             result
         });
         task.await.map_err(|e| {

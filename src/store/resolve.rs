@@ -1,5 +1,7 @@
 //! The names in a search → the numbers of this store, on one snapshot.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::compile::{Resolved, Set};
@@ -112,13 +114,20 @@ impl Numbers<'_> {
 
     fn arms(&self, param: &Param, any: &[Atom]) -> Result<Vec<Arm>> {
         let Some((p, _)) = self.param(param)? else { return Ok(Vec::new()) };
-        let mut arms = Vec::with_capacity(any.len());
-        let mut codes = Vec::new();
-        let mut lids = Vec::new();
+        let mut arms = Vec::new();
+        // What is looked up by equality is put together.
+        let (mut codes, mut lids, mut uris) = (Vec::new(), Vec::new(), Vec::new());
+        let mut idents: BTreeMap<Option<i64>, Vec<&str>> = BTreeMap::new();
         for atom in any {
             match atom {
                 Atom::Token { system, code } if param.family == Family::Ident => {
-                    arms.extend(self.ident(p, system.as_deref(), code.as_deref())?);
+                    let sys = system.as_ref().map(|system| self.system(system)).transpose()?;
+                    match (sys, code) {
+                        // A system that was never stored.
+                        (Some(None), _) | (None, None) => {}
+                        (sys, Some(code)) => idents.entry(sys.flatten()).or_default().push(code),
+                        (Some(Some(sys)), None) => arms.push(Arm::idents_of(p, sys)),
+                    }
                 }
                 Atom::Token { system, code } => {
                     match self.codes(system.as_deref(), code.as_deref())? {
@@ -146,32 +155,26 @@ impl Numbers<'_> {
                         lids.extend(self.lid(target)?);
                     }
                 }
-                Atom::Uri(uri, below) => arms.push(Arm::uri(p, uri, *below)),
+                Atom::Uri(uri, below) => {
+                    uris.push(&uri[..]);
+                    if *below {
+                        arms.push(Arm::uris_below(p, uri));
+                    }
+                }
                 Atom::Id(_) => {}
             }
         }
+        arms.extend(idents.iter().map(|(sys, values)| Arm::idents(p, values, *sys)));
         if !codes.is_empty() {
             arms.push(Arm::tokens(p, &codes));
         }
         if !lids.is_empty() {
             arms.push(Arm::refers(p, &lids));
         }
+        if !uris.is_empty() {
+            arms.push(Arm::uris(p, &uris));
+        }
         Ok(arms)
-    }
-
-    fn ident(&self, p: i64, system: Option<&str>, code: Option<&str>) -> Result<Option<Arm>> {
-        let sys = match system {
-            None => None,
-            Some(system) => match self.system(system)? {
-                None => return Ok(None),
-                found => found,
-            },
-        };
-        Ok(match (code, sys) {
-            (Some(code), sys) => Some(Arm::idents(p, code, sys)),
-            (None, Some(sys)) => Some(Arm::idents_of(p, sys)),
-            (None, None) => None,
-        })
     }
 
     /// The numbers of the codes that a token means; or its system, if that has too many.

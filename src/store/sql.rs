@@ -44,17 +44,17 @@ impl Sql {
     }
 
     /// Adds `column IN (values)`, or `= value` for one.
-    pub fn is_one_of(&mut self, column: &str, values: &[i64]) -> &mut Sql {
-        match values {
-            [one] => self.say(column).say(" = ").bind(*one),
-            values => {
-                self.say(column).say(" IN (");
-                for (n, value) in values.iter().enumerate() {
-                    self.say(if n > 0 { ", " } else { "" }).bind(*value);
-                }
-                self.say(")")
-            }
+    pub fn is_one_of<V: Into<Value>>(
+        &mut self,
+        column: &str,
+        values: impl ExactSizeIterator<Item = V>,
+    ) -> &mut Sql {
+        let one = values.len() == 1;
+        self.say(column).say(if one { " = " } else { " IN (" });
+        for (n, value) in values.enumerate() {
+            self.say(if n > 0 { ", " } else { "" }).bind(value);
         }
+        self.say(if one { "" } else { ")" })
     }
 }
 
@@ -88,7 +88,7 @@ impl Arm {
     /// Tokens with these numbers.
     pub fn tokens(p: i64, codes: &[i64]) -> Arm {
         let mut rows = Sql::new("p = ? AND ", [p.into()]);
-        rows.is_one_of("v", codes);
+        rows.is_one_of("v", codes.iter().copied());
         Arm { ordered: codes.len() == 1, ..Arm::of("tok", rows) }
     }
 
@@ -98,13 +98,14 @@ impl Arm {
         Arm { gather: true, ..Arm::of("tok", Sql::new(text, [p.into(), sys.into()])) }
     }
 
-    /// Identifiers with this value, of this system or any.
-    pub fn idents(p: i64, value: &str, sys: Option<i64>) -> Arm {
-        let mut rows = Sql::new("p = ? AND val = ?", [p.into(), value.to_owned().into()]);
+    /// Identifiers with one of these values, of this system or any.
+    pub fn idents(p: i64, values: &[&str], sys: Option<i64>) -> Arm {
+        let mut rows = Sql::new("p = ? AND ", [p.into()]);
+        rows.is_one_of("val", values.iter().map(|value| Value::from((*value).to_owned())));
         if let Some(sys) = sys {
             rows.say(" AND sys = ").bind(sys);
         }
-        Arm { ordered: sys.is_some(), ..Arm::of("ident", rows) }
+        Arm { ordered: sys.is_some() && values.len() == 1, ..Arm::of("ident", rows) }
     }
 
     /// Identifiers of a system.
@@ -168,7 +169,7 @@ impl Arm {
             Op::Le => ("val <= ?", &[value]),
         };
         let mut rows = Sql::new("p = ? AND lead = 0 AND ", [p.into()]);
-        rows.is_one_of("unit", units).say(" AND ").say(text);
+        rows.is_one_of("unit", units.iter().copied()).say(" AND ").say(text);
         rows.args.extend(args.iter().map(|arg| Value::from(*arg)));
         Arm::of("qty", rows)
     }
@@ -176,21 +177,23 @@ impl Arm {
     /// References to one of these.
     pub fn refers(p: i64, lids: &[i64]) -> Arm {
         let mut rows = Sql::new("p = ? AND ", [p.into()]);
-        rows.is_one_of("lid", lids);
+        rows.is_one_of("lid", lids.iter().copied());
         Arm { ordered: lids.len() == 1, ..Arm::of("ref", rows) }
     }
 
     /// Addresses.
-    pub fn uri(p: i64, uri: &str, below: bool) -> Arm {
-        let value = || Value::from(uri.to_owned());
-        if !below {
-            let rows = Sql::new("p = ? AND val = ?", [p.into(), value()]);
-            return Arm { ordered: true, ..Arm::of("uri", rows) };
-        }
+    pub fn uris(p: i64, uris: &[&str]) -> Arm {
+        let mut rows = Sql::new("p = ? AND ", [p.into()]);
+        rows.is_one_of("val", uris.iter().map(|uri| Value::from((*uri).to_owned())));
+        Arm { ordered: uris.len() == 1, ..Arm::of("uri", rows) }
+    }
+
+    /// Addresses below one.
+    pub fn uris_below(p: i64, uri: &str) -> Arm {
         let path = format!("{}/", uri.strip_suffix('/').unwrap_or(uri));
-        let (from, to) = (Value::from(path.clone()), Value::from(format!("{path}\u{10ffff}")));
-        let text = "p = ? AND (val = ? OR (val >= ? AND val < ?))";
-        Arm { gather: true, ..Arm::of("uri", Sql::new(text, [p.into(), value(), from, to])) }
+        let after = Value::from(format!("{path}\u{10ffff}"));
+        let rows = Sql::new("p = ? AND val >= ? AND val < ?", [p.into(), path.into(), after]);
+        Arm { gather: true, ..Arm::of("uri", rows) }
     }
 
     /// `SELECT pk FROM … WHERE …`.

@@ -14,6 +14,7 @@ use super::checkpoint::Checkpoints;
 use super::collect::collect;
 use super::connection::Place;
 use super::dictionary::Dictionary;
+use super::limit::Limit;
 use super::migrate::migrate;
 use super::prepare::Prepared;
 use super::reindex::reindex;
@@ -47,6 +48,7 @@ pub(super) struct Job {
 /// The thread's own things.
 pub(super) struct Writer {
     db: Connection,
+    limit: Limit,
     params: &'static Params,
     clock: Clock,
     names: Dictionary,
@@ -69,6 +71,7 @@ impl Writer {
         let mut db = place.writer()?;
         migrate(&db)?;
         reindex(&db, params)?;
+        let limit = Limit::on(&mut db)?;
         let checkpoints = Checkpoints::new(place, &mut db)?;
         let newest = db.query_row(
             "SELECT coalesce(max(pk), 0), coalesce(max(at), 0) FROM
@@ -79,6 +82,7 @@ impl Writer {
         let (pk, time) = newest?;
         Ok(Writer {
             db,
+            limit,
             params,
             clock,
             names: Dictionary::default(),
@@ -248,6 +252,7 @@ impl Writer {
         let before = self.db.total_changes();
         let mut writing = Writing {
             db: &self.db,
+            limit: &self.limit,
             names: &mut self.names,
             params: self.params,
             pending: &mut self.pending,

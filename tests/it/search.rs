@@ -480,3 +480,44 @@ async fn a_store_learns_new_parameters_and_forgets_old_ones_when_it_is_opened() 
     }
     assert_eq!(count(old, "Patient?given=家1").await, 10);
 }
+
+#[tokio::test]
+async fn the_largest_searches_that_are_allowed_can_be_carried_out() {
+    let store = store_of(&cast()).await;
+    let many = |count: usize, value: &dyn Fn(usize) -> String| {
+        (0..count).map(value).collect::<Vec<_>>().join(",")
+    };
+    let clauses = |clause: &str| vec![clause; 40].join("&");
+    for (kind, name, count, value) in [
+        ("Patient", "_id", 500, "pN"),
+        ("Patient", "identifier", 500, "N"),
+        ("Patient", "identifier", 500, "urn:oid:N|N"),
+        ("Patient", "identifier", 50, "urn:oid:N|"),
+        ("Patient", "gender", 500, "gN"),
+        ("Patient", "_tag", 50, "urn:t|"),
+        ("Patient", "name", 50, "nN"),
+        ("Patient", "birthdate", 50, "ge19NN-01"),
+        ("Patient", "_profile:below", 50, "http://xN"),
+        ("Observation", "value-quantity", 50, "N||mg"),
+        ("Observation", "subject", 100, "pN"),
+        ("Observation", "date", 50, "ap20NN"),
+        ("Observation", "_lastUpdated", 50, "ne20NN"),
+    ] {
+        let values = many(count, &|n| {
+            value.replace("NN", &format!("{:02}", n % 60 + 20)).replace('N', &n.to_string())
+        });
+        for negate in ["", ":not"] {
+            let modified = format!("{name}{negate}={values}");
+            let url = format!("{kind}?{}&_sort=_id&_include={kind}:subject", clauses(&modified));
+            let (kind, pairs) = query::split(&url).unwrap();
+            let pairs: Vec<_> =
+                pairs.into_iter().filter(|(n, _)| kind != "Patient" || n != "_include").collect();
+            match Search::parse(kind, &pairs) {
+                Ok(search) => {
+                    drop(store.search(&search).await.unwrap_or_else(|e| panic!("{name}: {e}")))
+                }
+                Err(error) => assert!(!negate.is_empty(), "{name}: {error}"),
+            }
+        }
+    }
+}

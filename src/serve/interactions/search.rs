@@ -12,7 +12,7 @@ use crate::fhir::query;
 use crate::search::{PAGE, Search};
 
 pub(super) async fn search(api: &Api, call: &Call) -> Answer {
-    let search = Search::parse(&call.kind, &call.pairs).map_err(wrong_query)?;
+    let search = Search::parse_at(&call.base, &call.kind, &call.pairs).map_err(wrong_query)?;
     let page = api.store.search(&search).await?;
     let base = format!("{}/{}", call.base, call.kind);
     let mut links = vec![("self", link(&base, &call.pairs))];
