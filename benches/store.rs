@@ -80,6 +80,12 @@ async fn main() {
         }
     }
     store.close().await.unwrap();
+    drop(store);
+    let start = Instant::now();
+    let store = Store::open(&format!("sqlite:{}/store.db", folder.display())).unwrap();
+    assert!(store.read("Observation", "o0").await.unwrap().is_some());
+    println!("open and read: {:.1} ms", start.elapsed().as_secs_f64() * 1000.0);
+    store.close().await.unwrap();
     let size = std::fs::metadata(folder.join("store.db")).unwrap().len();
     println!("file: {:.1} MB", size as f64 / 1e6);
     std::fs::remove_dir_all(&folder).unwrap();

@@ -366,8 +366,8 @@ fn what_is_wrong_is_said_with_its_place() {
         format!("Patient?{}", vec!["_id=a"; 41].join("&")),
         format!("Patient?name={}", vec!["a"; 51].join(",")),
         format!("Patient?identifier={}", vec!["a|"; 51].join(",")),
-        format!("Patient?_sort={}", vec!["_id"; 11].join(",")),
-        format!("Patient?{}", vec!["_include=Patient:link"; 11].join("&")),
+        format!("Patient?_sort={}", ["_id"; 11].join(",")),
+        format!("Patient?{}", ["_include=Patient:link"; 11].join("&")),
     ] {
         assert_eq!(parse(&many).unwrap_err().kind, Kind::TooCostly);
     }

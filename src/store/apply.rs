@@ -23,7 +23,7 @@ const LONGEST_CONDITION: Duration = Duration::from_millis(500);
 
 /// What the writer carries from commit to commit.
 pub(super) struct Writing<'a> {
-    /// In a transaction, in a savepoint.
+    /// In a transaction.
     pub db: &'a Connection,
     /// The time limit of the connection.
     pub limit: &'a Limit,
@@ -39,7 +39,7 @@ pub(super) struct Writing<'a> {
     pub now: Millis,
 }
 
-/// Writes a commit; an error means that the savepoint is to be rolled back.
+/// Writes a commit; an error means that what it has written is to be taken back.
 pub(super) fn apply(w: &mut Writing, commit: &mut Prepared) -> Result<Committed> {
     let mut records = Records { packed: &commit.records, ids: HashMap::new() };
     let journal = match &commit.journal {
@@ -95,13 +95,8 @@ fn arrive(db: &Connection, arrival: &PreparedArrival, records: &mut Records) -> 
         Known::Same(entry) => Ok(Journaled::Repeat(entry)),
         Known::No => {
             let record = records.id(db, arrival.record)?;
-            Ok(Journaled::New(journal::insert(
-                db,
-                arrival,
-                &arrival.arrival.outcome,
-                record,
-                true,
-            )?))
+            let outcome = &arrival.arrival.outcome;
+            Ok(Journaled::New(journal::insert(db, arrival, outcome, record, true)?))
         }
         Known::Other(first) => {
             let text = format!("entry {first} has the same control number with other content");

@@ -6,6 +6,13 @@
 //! The store is also the feed of changes: [`Store::changes`] gives versions in commit order, and a
 //! follower moves its [`Commit::cursor`] in the same commit as what it does about them, so a crash
 //! loses and repeats nothing.
+//!
+//! ```text
+//! a commit    prepare (off the writer) → writer (group, fsync) → apply → journal, rows, outbox
+//! a read      reader (pool, one snapshot per request) → body (spliced, not parsed)
+//! a search    find → resolve (names → numbers) → search::plan → compile, sql → page, include
+//! the file    connection, migrate, schema/, reindex, checkpoint, collect
+//! ```
 
 mod apply;
 mod body;
@@ -168,7 +175,7 @@ impl Store {
     pub async fn search(&self, search: &Search) -> Result<Page> {
         let (params, key, search) = (self.inner.params, self.inner.page_key, search.clone());
         let find = move |db: &Connection| find::search(db, params, &key, &search);
-        self.inner.readers.run_within(LONGEST_SEARCH, find).await
+        self.inner.readers.search(LONGEST_SEARCH, find).await
     }
 
     /// Versions after this number, in commit order.

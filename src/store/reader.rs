@@ -17,13 +17,21 @@ pub(super) struct Readers {
     place: Arc<Place>,
     idle: Mutex<Vec<(Connection, Limit)>>,
     seats: Semaphore,
+    /// Searches may take long: they never have all seats.
+    searches: Semaphore,
 }
 
 impl Readers {
     /// A pool that grows to two connections per core.
     pub fn new(place: Arc<Place>) -> Readers {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Readers { place, idle: Mutex::default(), seats: Semaphore::new((2 * cores).max(4)) }
+        let seats = (2 * cores).max(4);
+        Readers {
+            place,
+            idle: Mutex::default(),
+            seats: Semaphore::new(seats),
+            searches: Semaphore::new(seats / 2 + 1),
+        }
     }
 
     /// Runs one request on one snapshot.
@@ -34,12 +42,13 @@ impl Readers {
         self.with_connection(move |db, _| request(db)).await
     }
 
-    /// The same; it fails when it takes longer.
-    pub async fn run_within<T: Send + 'static>(
+    /// A search on one snapshot; it fails when it takes longer.
+    pub async fn search<T: Send + 'static>(
         self: &Arc<Self>,
         limit: Duration,
         request: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let Ok(_place) = self.searches.acquire().await else { return Err(closed()) };
         self.with_connection(move |db, limits| limits.within(limit, || request(db))).await
     }
 
@@ -73,6 +82,7 @@ impl Readers {
     /// Refuses further requests and closes the connections.
     pub fn close(&self) {
         self.seats.close();
+        self.searches.close();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

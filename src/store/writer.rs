@@ -1,8 +1,9 @@
 //! The one writer: a thread that makes durable whatever waits, one `fsync` for all of it.
 //!
-//! Each commit is a savepoint, so that one whose condition fails takes nothing back from the
-//! others. Answers go out only after the transaction is on the disk.
+//! A commit whose condition fails takes nothing back from the others. Answers go out only after the
+//! transaction is on the disk.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -259,7 +260,9 @@ impl Writer {
             pk: self.pk,
             now: self.clock.now().max(self.time),
         };
-        let result = apply(&mut writing, &mut job.commit);
+        let work = AssertUnwindSafe(|| apply(&mut writing, &mut job.commit));
+        // What a panic leaves behind is rolled back and forgotten.
+        let result = panic::catch_unwind(work).unwrap_or_else(|_| Err(panicked()));
         let (pk, now) = (writing.pk, writing.now);
         Ok(match result {
             Ok(committed) => {
@@ -281,6 +284,10 @@ enum Tried {
     Refused(Error),
     /// It failed and something of it was written, which must be taken back.
     Broken(Error),
+}
+
+fn panicked() -> Error {
+    Error::new(Kind::Internal, "the store could not carry out the commit, and nothing is stored")
 }
 
 fn answer(job: Job, result: Result<Committed>) {

@@ -224,6 +224,41 @@ async fn concurrent_merges_lose_no_update() {
     assert_eq!(read["meta"]["versionId"], "400");
 }
 
+/// Panics once the resource is there.
+struct Broken;
+
+impl Merge for Broken {
+    fn merge(&self, stored: &Value, _: Value) -> Value {
+        panic!("a merge that panics over {}", stored["id"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_that_panics_harms_nobody_else() {
+    let store = memory();
+    let broken = || {
+        let body = Body::Merge(patient(1), Arc::new(Broken) as Arc<dyn Merge>);
+        store.commit(writes(vec![Write { body, ..put("a", patient(1)) }]))
+    };
+    // Together, some are prepared before the first is stored and merged only in the writer.
+    let others = (0..8).map(|n| {
+        let store = store.clone();
+        tokio::spawn(
+            async move { store.commit(writes(vec![put(&format!("o{n}"), patient(n))])).await },
+        )
+    });
+    let others: Vec<_> = others.collect();
+    let (one, two, three) = tokio::join!(broken(), broken(), broken());
+    let stored = [&one, &two, &three].iter().filter(|result| result.is_ok()).count();
+    assert_eq!(stored, 1);
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert!(broken().await.is_err());
+    assert_eq!(store.read("Patient", "a").await.unwrap().unwrap().version, 1);
+    assert_eq!(store.counts().await.unwrap().resources, [("Patient".to_owned(), 9)]);
+}
+
 #[tokio::test]
 async fn repeats_get_the_first_answer_and_clashes_are_kept_as_failed() {
     let store = memory();
