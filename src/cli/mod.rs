@@ -15,6 +15,7 @@ mod global;
 mod import;
 mod journal;
 mod map;
+mod open;
 mod outbox;
 mod send;
 mod serve;

@@ -4,19 +4,14 @@
 //! answer: { ok: Response/code = success, id: Response/CardId, reason: Response/message }
 //! ```
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
 use serde::de::{Deserializer, Unexpected};
 use serde::{Deserialize, de};
 
 use crate::flow::delivery::{Reply, Said};
-use crate::legacy::{Charset, Charsets, Text};
+use crate::legacy::{Charsets, Read, Record, Schema, Scope, Slot, Text, xml};
 
 /// The most of an answer that is kept for people, in characters.
 const KEPT: usize = 4096;
-
-/// The deepest element that is looked at.
-const DEEPEST: usize = 64;
 
 /// How a target answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -30,9 +25,14 @@ pub struct AnswerRule {
     pub reason: Option<Path>,
 }
 
-/// An element: names from the root, without prefixes, `a/b/c`.
+/// An element: names from the root, without prefixes, `a/b/c`; an attribute, `a/b/@c`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path(Vec<String>);
+pub struct Path {
+    /// Name of the root element.
+    root: String,
+    /// What is below it.
+    slot: Slot,
+}
 
 /// `a/b = text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,96 +46,56 @@ pub struct Test {
 impl AnswerRule {
     /// Reads a body; none if the element that decides is not in it, so that it says nothing.
     pub fn read(&self, body: &[u8]) -> Option<Reply> {
-        let text = decode(body)?;
-        let verdict = self.ok.path.find(&text)?;
+        let file = any_xml().read(body, &Charsets::default()).ok()?;
+        let record = file.records.first()?;
+        let verdict = self.ok.path.find(record)?;
         let said = if verdict == self.ok.is { Said::Accepted } else { Said::Rejected };
-        let find = |path: &Option<Path>| path.as_ref().and_then(|path| path.find(&text));
+        let find = |path: &Option<Path>| path.as_ref().and_then(|path| path.find(record));
         let reasons = find(&self.reason).unwrap_or_default();
         let reasons = reasons.split([';', '；']).map(str::trim).filter(|reason| !reason.is_empty());
-        let id = find(&self.id).filter(|id| !id.is_empty());
-        Some(Reply { said, id, reasons: reasons.map(str::to_owned).collect(), body: kept(&text) })
+        let reasons = reasons.map(str::to_owned).collect();
+        Some(Reply { said, id: find(&self.id), reasons, body: kept(&file.text.text) })
     }
 }
 
 /// A body for people: decoded if it can be, and cut.
 pub fn shown(body: &[u8]) -> String {
-    decode(body).map_or_else(|| kept(&String::from_utf8_lossy(body)), |text| kept(&text))
+    match any_xml().read(body, &Charsets::default()) {
+        Ok(file) => kept(&file.text.text),
+        Err(_) => match Text::decode(body, None, &Charsets::default()) {
+            Ok(text) => kept(&text.text),
+            Err(_) => kept(&String::from_utf8_lossy(body)),
+        },
+    }
 }
 
 fn kept(text: &str) -> String {
     text.chars().take(KEPT).collect()
 }
 
-/// Decodes by the XML declaration, else as UTF-8 or GB18030.
-fn decode(body: &[u8]) -> Option<String> {
-    let head = String::from_utf8_lossy(&body[..body.len().min(200)]);
-    let declared = head.split_once("encoding=").and_then(|(_, rest)| {
-        let quote = rest.chars().next().filter(|c| *c == '"' || *c == '\'')?;
-        Charset::named(rest[1..].split(quote).next()?)
-    });
-    let text = Text::decode(body, declared, &Charsets::default()).ok()?;
-    Some(text.text.clone())
+/// Any document.
+fn any_xml() -> Schema {
+    Schema::Xml(xml::Schema::default())
 }
 
 impl Path {
-    /// The text of the first element at this path, entities resolved, trimmed.
-    fn find(&self, xml: &str) -> Option<String> {
-        let mut reader = Reader::from_str(xml);
-        let mut open: Vec<String> = Vec::new();
-        let mut found: Option<String> = None;
-        loop {
-            match reader.read_event().ok()? {
-                Event::Start(element) => {
-                    if open.len() == DEEPEST {
-                        return None;
-                    }
-                    open.push(String::from_utf8_lossy(element.local_name().as_ref()).into_owned());
-                    if open == self.0 {
-                        found = Some(String::new());
-                    }
-                }
-                Event::Empty(element) => {
-                    let name = String::from_utf8_lossy(element.local_name().as_ref()).into_owned();
-                    if self.0.split_last().is_some_and(|(last, up)| *last == name && up == open) {
-                        return Some(String::new());
-                    }
-                }
-                Event::End(_) => {
-                    if open == self.0 {
-                        return found.map(|text| text.trim().to_owned());
-                    }
-                    open.pop();
-                }
-                Event::Text(text) if open == self.0 => {
-                    found.as_mut()?.push_str(&text.decode().ok()?)
-                }
-                Event::CData(text) if open == self.0 => {
-                    found.as_mut()?.push_str(&text.decode().ok()?)
-                }
-                Event::GeneralRef(name) if open == self.0 => {
-                    let c = match name.resolve_char_ref().ok()? {
-                        Some(c) => c,
-                        None => match &*name.decode().ok()? {
-                            "lt" => '<',
-                            "gt" => '>',
-                            "amp" => '&',
-                            "quot" => '"',
-                            "apos" => '\'',
-                            _ => return None,
-                        },
-                    };
-                    found.as_mut()?.push(c);
-                }
-                Event::Eof => return None,
-                _ => {}
-            }
+    /// The text there, trimmed, if there is one.
+    fn find(&self, record: &Record) -> Option<String> {
+        let root = record.about("root")?;
+        if root.rsplit(':').next() != Some(&*self.root) {
+            return None;
+        }
+        match record.read(Scope::default(), &self.slot) {
+            Read::Text(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            Read::Absent | Read::Null => None,
         }
     }
 
     fn parse(text: &str) -> Option<Path> {
-        let steps: Vec<String> = text.trim().split('/').map(str::to_owned).collect();
-        let name = |step: &String| !step.is_empty() && !step.contains(char::is_whitespace);
-        steps.iter().all(name).then_some(Path(steps))
+        let (root, below) = text.trim().split_once('/')?;
+        let any = any_xml();
+        let slot = any.slot(&any.root(), below).ok()?;
+        Some(Path { root: root.to_owned(), slot })
     }
 }
 
@@ -166,6 +126,7 @@ fn invalid<E: de::Error>(text: &str, expected: &dyn de::Expected) -> E {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::legacy::Charset;
 
     fn rule() -> AnswerRule {
         serde_saphyr::from_str(

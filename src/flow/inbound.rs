@@ -111,7 +111,7 @@ pub enum Verdict {
 
 impl Answer {
     /// The answer's messages: in enhanced mode there may be two.
-    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn messages(&self) -> Vec<&[u8]> {
         answer::split(&self.bytes)
     }
 

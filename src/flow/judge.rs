@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::inbound::{Channel, Invalid};
+use super::inbound::{Channel, Inbound, Invalid};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::outcome::has_errors;
 use crate::fhir::{BASE, Issue};
-use crate::legacy::{Charsets, File, Record};
+use crate::legacy::hl7v2::ack::Head;
+use crate::legacy::{Charsets, File, Record, Span};
 use crate::store::Status;
+use crate::translate::plan::Accept;
 use crate::translate::{Library, Party, Program, get};
 use crate::validate;
 
@@ -34,15 +36,51 @@ pub(super) struct Judged {
 pub(super) fn read(
     channel: &Channel,
     library: &Library,
+    hl7: bool,
     bytes: &[u8],
 ) -> Result<(Arc<Program>, File)> {
     guarded(|| {
-        let program = library.choose(&channel.mappings, &channel.party, bytes)?;
+        if hl7 && !Head::read(bytes, &Charsets::default()).is_readable() {
+            return Err(Error::new(
+                Kind::Structure,
+                "the message does not begin with an MSH segment",
+            )
+            .advise("without one, its sender and number are not known"));
+        }
+        let program = match library.choose(&channel.mappings, &channel.party, bytes) {
+            // What no mapping takes is not supported here, rather than not found.
+            Err(error) if error.kind == Kind::NotFound => {
+                return Err(Error { kind: Kind::NotSupported, ..error });
+            }
+            chosen => chosen?,
+        };
         let charsets =
             Charsets { channel: channel.charset, mapping: program.charset, carry_raw: true };
         let file = program.schema.read(bytes, &charsets)?;
         Ok((program, file))
     })
+}
+
+/// Why a transfer could not be read, with a place where one is known: of an HL7 message that no
+/// mapping takes, MSH-9, or MSH-9.2 if it is only the event that none takes.
+pub(super) fn why_unread(inbound: &Inbound, bytes: &[u8], error: &Error) -> Issue {
+    let issue = Issue::from(error);
+    if error.kind != Kind::NotSupported {
+        return issue;
+    }
+    let head = Head::read(bytes, &Charsets::default());
+    let kind = head.field(9);
+    let Some(at) = memchr::memmem::find(bytes, kind.as_bytes()).filter(|_| !kind.is_empty()) else {
+        return issue;
+    };
+    let message = kind.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let Inbound { channel, library, .. } = inbound;
+    let programs = channel.mappings.iter().filter_map(|m| library.program(m, &channel.party).ok());
+    let known = programs.flat_map(|program| program.accept.clone()).any(|accept| match accept {
+        Accept::Message(accepted) => accepted.split('^').next() == Some(message),
+        _ => false,
+    });
+    issue.spot(if known { "MSH-9.2" } else { "MSH-9" }, at..at + kind.len())
 }
 
 /// Translates one record, validates what it became, and applies the channel's policy.
@@ -101,15 +139,14 @@ fn undecodable(record: &Record) -> Vec<Issue> {
     let mut issues = Vec::new();
     for (at, c) in inside.char_indices().filter(|(_, c)| raw(*c).is_some()) {
         let at = (start + at) as u32;
-        let bytes =
-            text.byte_range(crate::legacy::Span { start: at, end: at + c.len_utf8() as u32 });
+        let bytes = text.byte_range(Span { start: at, end: at + c.len_utf8() as u32 });
         let what = format!(
             "byte 0x{:02X} at {} is not {:?} text",
             raw(c).unwrap_or_default(),
             bytes.start,
             text.charset
         );
-        issues.push(Issue::error(Kind::Structure, what).spot(slot_at(record, issues.len()), bytes));
+        issues.push(Issue::error(Kind::Value, what).spot(slot_at(record, issues.len()), bytes));
     }
     issues
 }

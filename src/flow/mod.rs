@@ -22,8 +22,8 @@ pub mod units;
 
 mod answer;
 mod audit;
+mod items;
 mod judge;
-mod subset;
 mod transfer;
 
 use crate::store::Millis;

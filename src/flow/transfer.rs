@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::answer::{self, Question};
+use super::audit;
 use super::inbound::{Answer, Arriving, Inbound, Verdict};
+use super::items::{Item, items, only, shift, why_broken};
 use super::judge::{self, Judged};
-use super::subset::{shift, subset};
-use super::{answer, audit};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::{Issue, Severity};
-use crate::legacy::{File, Record};
+use crate::legacy::{File, Record, Span};
 use crate::observe::Clock;
 use crate::store::{
     Arrival, Body, Carry, Commit, Committed, Journaled, Millis, Outcome, Status, When, Write,
@@ -43,6 +44,7 @@ struct Entry {
     bytes: Arc<[u8]>,
     peer: String,
     control: Control,
+    verdict: Verdict,
     /// Places in its issues are those in `bytes`.
     outcome: Outcome,
 }
@@ -72,28 +74,32 @@ impl Transfer {
     /// All the way.
     pub async fn take(mut self) -> Answer {
         let (inbound, bytes) = (self.inbound.clone(), self.arriving.bytes.clone());
-        let read = move || judge::read(&inbound.channel, &inbound.library, &bytes);
+        let hl7 = self.arriving.hl7;
+        let read = move || judge::read(&inbound.channel, &inbound.library, hl7, &bytes);
         let (program, file) = match thinking(self.arriving.bytes.len(), read).await {
             Ok(read) => read,
             Err(error) => {
-                let control = answer::control(&self.arriving.bytes);
+                let issue = judge::why_unread(&self.inbound, &self.arriving.bytes, &error);
+                let channel = &self.inbound.channel;
+                let control = answer::control(&self.arriving.bytes, channel.charset);
                 let reject = error.kind.facts().ack == "AR";
                 let verdict = if reject { Verdict::Refused } else { Verdict::Rejected };
-                return self.refuse(verdict, vec![Issue::from(&error)], control).await;
+                return self.refuse(verdict, vec![issue], control).await;
             }
         };
-        match file.records.len() {
+        let items = items(&file);
+        match items.len() {
             0 => {
                 let text = "there is no record in it";
                 let issue = Issue::new(Severity::Information, "informational", text);
                 self.whole(Verdict::Stored, vec![issue], None).await
             }
-            1 => self.records(&program, &file).await,
+            1 => self.each(&program, &file, &items).await,
             many => {
                 let Some(replayed) = self.replay.take() else {
-                    return self.records(&program, &file).await;
+                    return self.each(&program, &file, &items).await;
                 };
-                let answer = self.records(&program, &file).await;
+                let answer = self.each(&program, &file, &items).await;
                 if answer.verdict == Verdict::Unavailable {
                     return answer;
                 }
@@ -113,54 +119,74 @@ impl Transfer {
 
     /// Settles the transfer as a whole, without resources.
     async fn whole(&self, verdict: Verdict, issues: Vec<Issue>, control: Control) -> Answer {
-        let entry = self.entry(verdict, None, &issues, control);
+        let mut entry = self.entry(verdict, None, &issues, control);
+        entry.outcome.answer = self.words(&entry.bytes, None, verdict, &issues);
         self.sum(vec![self.bare(entry).await], None)
     }
 
     /// Every record, a window at a time. Two that touch the same resource are not in one window, so
     /// that the later one wins.
-    async fn records(&self, program: &Arc<Program>, file: &File) -> Answer {
-        let mut settled: Vec<Settled> = Vec::with_capacity(file.records.len());
+    async fn each(&self, program: &Arc<Program>, file: &File, items: &[Item<'_>]) -> Answer {
+        let mut settled: Vec<Settled> = Vec::with_capacity(items.len());
         let mut window = Vec::new();
         let mut touched = HashSet::new();
-        for n in 0..file.records.len() {
-            let ready = self.ready(program, file, n).await;
+        for n in 0..items.len() {
+            let ready = self.ready(program, file, items, n).await;
             let ids: Vec<_> = ready.made.iter().map(|m| (m.kind.clone(), m.id.clone())).collect();
             if window.len() == WINDOW || ids.iter().any(|id| touched.contains(id)) {
                 settled.extend(self.commit(program, std::mem::take(&mut window)).await);
                 touched.clear();
             }
             if settled.iter().any(|s| s.verdict == Verdict::Unavailable) {
-                return self.sum(settled, Some(file));
+                return self.sum(settled, Some((file, items)));
             }
             touched.extend(ids);
             window.push(ready);
         }
         settled.extend(self.commit(program, window).await);
-        self.sum(settled, Some(file))
+        self.sum(settled, Some((file, items)))
     }
 
     /// One record with all that its commit needs.
-    async fn ready(&self, program: &Arc<Program>, file: &File, n: usize) -> Ready {
-        let record = file.records[n].clone();
-        let (channel, plan) = (self.inbound.channel.clone(), program.clone());
-        let size = (record.span().end - record.span().start) as usize;
-        let control = control_of(&record);
-        let line = record.about("line").map(|line| line.into_owned());
-        let Judged { status, made, issues } =
-            thinking(size, move || judge::judge(&channel, &plan, &record)).await;
-        let verdict = verdict_of(status);
-        let mut entry = self.entry(verdict, Some(called(program)), &issues, control);
-        let mut issues = issues;
-        if file.records.len() > 1 {
-            let line = line.unwrap_or_else(|| (n + 1).to_string());
-            entry.of_many(file, n, &line);
-            for issue in &mut issues {
-                issue.text = format!("line {line}: {}", issue.text);
+    async fn ready(
+        &self,
+        program: &Arc<Program>,
+        file: &File,
+        items: &[Item<'_>],
+        n: usize,
+    ) -> Ready {
+        let item = &items[n];
+        let Judged { status, made, mut issues } = match item.what {
+            Ok(record) => self.judge(program, record.clone()).await,
+            Err(error) => {
+                let issues = vec![why_broken(file, item.span, error)];
+                Judged { status: Status::Failed, made: Vec::new(), issues }
             }
-            entry.outcome.answer = self.words(&entry.bytes, verdict, &entry.outcome.issues);
+        };
+        let record = item.what.ok();
+        let verdict = verdict_of(status);
+        let control = record.and_then(control_of);
+        let mut entry = self.entry(verdict, Some(called(program)), &issues, control);
+        let alone = items.len() == 1;
+        if !alone {
+            entry.bytes = only(file, &[item.span]).into();
+        }
+        entry.outcome.answer = self.words(&entry.bytes, record, verdict, &issues);
+        if !alone {
+            let name = item.called(file, n);
+            entry.move_places(shift(file, items, n));
+            entry.peer = format!("{} {name}", entry.peer);
+            for issue in &mut issues {
+                issue.text = format!("{name}: {}", issue.text);
+            }
         }
         Ready { entry, made, issues }
+    }
+
+    async fn judge(&self, program: &Arc<Program>, record: Record) -> Judged {
+        let (channel, program) = (self.inbound.channel.clone(), program.clone());
+        let size = (record.span().end - record.span().start) as usize;
+        thinking(size, move || judge::judge(&channel, &program, &record)).await
     }
 
     /// Makes records durable together.
@@ -201,7 +227,7 @@ impl Transfer {
                 issues.push(Issue::from(&error));
                 let mut entry = self.entry(Verdict::Rejected, None, &issues, ready.control);
                 entry.bytes = ready.bytes;
-                entry.outcome.answer = self.words(&entry.bytes, Verdict::Rejected, &issues);
+                entry.outcome.answer = self.words(&entry.bytes, None, Verdict::Rejected, &issues);
                 self.bare(entry).await
             }
         }
@@ -255,7 +281,7 @@ impl Transfer {
 
     fn failed(&self, bytes: &[u8], verdict: Verdict, issue: Issue) -> Settled {
         let issues = vec![issue];
-        let answer = self.words(bytes, verdict, &issues);
+        let answer = self.words(bytes, None, verdict, &issues);
         Settled { verdict, issues, answer, journal: None, repeat: false }
     }
 
@@ -282,7 +308,7 @@ impl Transfer {
 
     /// A commit with nothing but the journal entry; of a replay, its new outcome.
     fn journalled(&self, entry: Entry) -> Commit {
-        let Entry { bytes, peer, control, outcome } = entry;
+        let Entry { bytes, peer, control, outcome, .. } = entry;
         let channel = self.inbound.channel.name.clone();
         let commit = Commit { origin: format!("in:{channel}"), ..Commit::default() };
         match self.replay {
@@ -304,19 +330,27 @@ impl Transfer {
         control: Control,
     ) -> Entry {
         let Arriving { bytes, peer, .. } = &self.arriving;
-        let answer = self.words(bytes, verdict, issues);
         let status = match verdict {
             Verdict::Stored => Status::Done,
             Verdict::Quarantined => Status::Quarantined,
             Verdict::Rejected | Verdict::Refused | Verdict::Unavailable => Status::Failed,
         };
-        let outcome = Outcome { status, mapping, issues: issues.to_vec(), answer };
-        Entry { bytes: bytes.clone(), peer: peer.clone(), control, outcome }
+        let outcome = Outcome { status, mapping, issues: issues.to_vec(), answer: Vec::new() };
+        Entry { bytes: bytes.clone(), peer: peer.clone(), control, verdict, outcome }
     }
 
-    fn words(&self, bytes: &[u8], verdict: Verdict, issues: &[Issue]) -> Vec<u8> {
+    /// The answer to some bytes, read or not.
+    fn words(
+        &self,
+        bytes: &[u8],
+        record: Option<&Record>,
+        verdict: Verdict,
+        issues: &[Issue],
+    ) -> Vec<u8> {
         let Arriving { hl7, acknowledge, .. } = self.arriving;
-        answer::write(bytes, hl7, verdict, issues, acknowledge)
+        let charset = self.inbound.channel.charset;
+        let question = Question { bytes, record, hl7, charset, acknowledge };
+        answer::write(&question, verdict, issues)
     }
 
     fn audit(&self, entry: &Entry) -> serde_json::Value {
@@ -324,8 +358,8 @@ impl Transfer {
     }
 
     /// The answer to the whole transfer.
-    fn sum(&self, mut settled: Vec<Settled>, file: Option<&File>) -> Answer {
-        let records = file.map_or(1, |file| file.records.len());
+    fn sum(&self, mut settled: Vec<Settled>, read: Option<(&File, &[Item<'_>])>) -> Answer {
+        let records = read.map_or(1, |(_, items)| items.len());
         let verdict = settled.iter().map(|s| s.verdict).max().unwrap_or(Verdict::Stored);
         let refused = |n: &usize| settled[*n].verdict >= Verdict::Rejected;
         let refused: Vec<usize> = (0..settled.len()).filter(refused).collect();
@@ -336,7 +370,7 @@ impl Transfer {
             }
             all => {
                 let issues: Vec<Issue> = all.iter_mut().flat_map(|s| s.issues.drain(..)).collect();
-                let bytes = self.words(&self.arriving.bytes, verdict, &issues);
+                let bytes = self.words(&self.arriving.bytes, None, verdict, &issues);
                 (issues, bytes)
             }
         };
@@ -348,21 +382,21 @@ impl Transfer {
             repeat: !settled.is_empty() && settled.iter().all(|s| s.repeat),
             records,
             stored: settled.iter().filter(|s| s.verdict == Verdict::Stored).count(),
-            rejected: file.filter(|_| some).map(|file| subset(file, &refused)),
+            rejected: read.filter(|_| some).map(|(file, items)| {
+                let spans: Vec<Span> = refused.iter().map(|n| items[*n].span).collect();
+                only(file, &spans)
+            }),
         }
     }
 }
 
 impl Entry {
-    /// One record of many as a transfer of its own.
-    fn of_many(&mut self, file: &File, n: usize, line: &str) {
-        let shift = shift(file, n);
+    /// Moves the places of its issues from the transfer into its own bytes.
+    fn move_places(&mut self, by: usize) {
         for spot in self.outcome.issues.iter_mut().filter_map(|issue| issue.spot.as_mut()) {
             let Range { start, end } = spot.bytes;
-            spot.bytes = start.saturating_sub(shift)..end.saturating_sub(shift);
+            spot.bytes = start.saturating_sub(by)..end.saturating_sub(by);
         }
-        self.bytes = subset(file, &[n]).into();
-        self.peer = format!("{}:{line}", self.peer);
     }
 }
 
@@ -378,7 +412,7 @@ struct Kept {
 impl Kept {
     fn of(entry: &Entry, issues: Vec<Issue>) -> Kept {
         Kept {
-            verdict: verdict_of(entry.outcome.status),
+            verdict: entry.verdict,
             issues,
             bytes: entry.bytes.clone(),
             control: entry.control.clone(),

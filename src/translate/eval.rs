@@ -545,8 +545,9 @@ impl<'a> Eval<'a> {
     /// Reports a leaf that is left out.
     pub(super) fn bad_leaf(&mut self, leaf: &Leaf, scope: Scope, path: &str, bad: &str) {
         let slot = leaf.slots.first().map_or("?", String::as_str);
-        let mut issue =
-            Issue::new(Severity::Error, "value", format!("{bad}; left out and carried"));
+        let coded = leaf.codecs.iter().any(|codec| matches!(codec, Codec::Code(_)));
+        let code = if coded { "code-invalid" } else { "value" };
+        let mut issue = Issue::new(Severity::Error, code, format!("{bad}; left out and carried"));
         issue = issue.path(path).rule(self.pos(leaf.pos));
         if let Input::Slots(alternatives) = &leaf.input {
             let first = alternatives
@@ -555,10 +556,24 @@ impl<'a> Eval<'a> {
                 .find(|s| matches!(self.record.read(scope, s), Read::Text(_)));
             if let Some(first) = first {
                 let span = self.record.slot_span(scope, first);
-                issue = issue.spot(slot, self.record.text().byte_range(span));
+                let bytes = self.record.text().byte_range(span);
+                issue = issue.spot(repetition(slot, scope), bytes);
             }
         }
         self.issues.push(issue);
+    }
+}
+
+/// The slot with the number of the repetition, `PID-3[2].1`, in a repetition after the first.
+fn repetition(slot: &str, scope: Scope) -> String {
+    let field = format!("-{}", scope.item);
+    match slot.split_once(&*field) {
+        Some((segment, rest))
+            if scope.item > 0 && scope.piece > 0 && !rest.starts_with(|c: char| c != '.') =>
+        {
+            format!("{segment}{field}[{}]{rest}", scope.piece + 1)
+        }
+        _ => slot.to_owned(),
     }
 }
 

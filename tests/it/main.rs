@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod app;
+mod crash;
 mod deliver;
 mod fhir;
+mod files;
+mod foreign;
 mod house;
+mod http_in;
+mod mllp;
 mod report;
 mod search;
 mod store;

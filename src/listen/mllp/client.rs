@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, ToSocketAddrs};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::frame::{Cut, Frames, framed};
 
@@ -31,7 +31,7 @@ impl Client {
     /// Sends a message and waits for its acknowledgement.
     pub async fn ask(&mut self, message: &[u8]) -> io::Result<Vec<u8>> {
         self.send(message).await?;
-        self.answer().await
+        self.answer(self.patience).await
     }
 
     /// Sends a message.
@@ -39,15 +39,16 @@ impl Client {
         timeout(self.patience, self.socket.write_all(&framed(message))).await?
     }
 
-    /// The next acknowledgement.
-    pub async fn answer(&mut self) -> io::Result<Vec<u8>> {
+    /// The next acknowledgement, if it comes in time; waited for in vain, the connection is as it was.
+    pub async fn answer(&mut self, patience: Duration) -> io::Result<Vec<u8>> {
+        let until = Instant::now() + patience;
         loop {
             match self.frames.cut() {
                 Some(Cut::Message(answer)) => return Ok(answer),
                 Some(Cut::TooLong(_)) => return Err(io::ErrorKind::InvalidData.into()),
                 None => {
                     let read = self.socket.read_buf(self.frames.buffer());
-                    if timeout(self.patience, read).await?? == 0 {
+                    if timeout_at(until, read).await?? == 0 {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }

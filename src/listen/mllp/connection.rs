@@ -16,6 +16,9 @@ use crate::error::Kind;
 use crate::fhir::{Issue, Severity};
 use crate::flow::{Answer, Arriving};
 
+/// Room for what is read at a time.
+const READ: usize = 16 << 10;
+
 /// How long a message that has begun may still take when the gateway shuts down.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -97,7 +100,9 @@ impl Connection {
         } else if stopping {
             return Err(End::Shutdown);
         }
-        let read = timeout_at(until, self.socket.read_buf(self.frames.buffer()));
+        let buffer = self.frames.buffer();
+        buffer.reserve(READ);
+        let read = timeout_at(until, self.socket.read_buf(buffer));
         let read = tokio::select! {
             read = read => read,
             () = self.door.shutdown.cancelled(), if !stopping => return Ok(()),
@@ -160,7 +165,7 @@ impl Connection {
 
     /// Sends the answer's messages, if one is wanted.
     async fn say(&mut self, answer: &Answer) -> io::Result<()> {
-        let frames: Vec<u8> = answer.messages().flat_map(framed).collect();
+        let frames: Vec<u8> = answer.messages().into_iter().flat_map(framed).collect();
         timeout(self.door.config.idle, self.socket.write_all(&frames)).await?
     }
 

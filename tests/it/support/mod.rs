@@ -2,6 +2,8 @@
 
 pub mod data;
 pub mod fhir;
+pub mod foreign;
+pub mod inbound;
 pub mod receiver;
 
 use std::time::Duration;

@@ -1,0 +1,59 @@
+//! The records of a transfer, readable and broken ones, in the order of the transfer.
+
+use crate::error::Error;
+use crate::fhir::Issue;
+use crate::legacy::{File, Record, Span, delimited};
+
+/// A record of a transfer.
+pub(super) struct Item<'a> {
+    /// Where it stands in the text.
+    pub span: Span,
+    /// The record, or why it cannot be read.
+    pub what: Result<&'a Record, &'a Error>,
+}
+
+/// All records, in order.
+pub(super) fn items(file: &File) -> Vec<Item<'_>> {
+    let whole = file.records.iter().map(|record| Item { span: record.span(), what: Ok(record) });
+    let broken = file.broken.iter().map(|(span, error)| Item { span: *span, what: Err(error) });
+    let mut items: Vec<Item> = whole.chain(broken).collect();
+    items.sort_by_key(|item| item.span.start);
+    items
+}
+
+impl Item<'_> {
+    /// What it is called by people, with its number in the transfer: `line 3`.
+    pub fn called(&self, file: &File, number: usize) -> String {
+        let line = match self.what {
+            Ok(record) => record.about("line").map(|line| line.into_owned()),
+            Err(_) => {
+                let before = file.text.text.get(..self.span.start as usize).unwrap_or_default();
+                Some((before.matches('\n').count() + 1).to_string())
+            }
+        };
+        line.map_or_else(|| format!("record {}", number + 1), |line| format!("line {line}"))
+    }
+}
+
+/// The transfer with only these records, and what stands before the first one (a header).
+pub(super) fn only(file: &File, spans: &[Span]) -> Vec<u8> {
+    delimited::subset(file, spans)
+}
+
+/// How far the places in a record move, from the transfer to the transfer with it alone.
+pub(super) fn shift(file: &File, items: &[Item], n: usize) -> usize {
+    let start = |item: &Item| file.text.byte_range(item.span).start;
+    match (items.first(), items.get(n)) {
+        (Some(first), Some(item)) => start(item).saturating_sub(start(first)),
+        _ => 0,
+    }
+}
+
+/// Why a record is broken, with its place.
+pub(super) fn why_broken(file: &File, span: Span, error: &Error) -> Issue {
+    let mut text = error.what.clone();
+    if let Some(advice) = &error.advice {
+        text += &format!(" ({advice})");
+    }
+    Issue::error(error.kind, text).spot("record", file.text.byte_range(span))
+}
