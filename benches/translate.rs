@@ -23,7 +23,10 @@ fn main() {
     };
     let library = Library::open(&[]).expect("embedded");
     println!("machine: {}", machine());
-    println!("{:<34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12}", "data", "files", "bytes", "parse/s", "get/s", "put/s", "round trip/s");
+    println!(
+        "{:<34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12}",
+        "data", "files", "bytes", "parse/s", "get/s", "put/s", "round trip/s"
+    );
     for (name, data, mapping) in [
         ("corpus ADT (A01 A04 A08)", corpus(&["ADT^A01", "ADT^A04", "ADT^A08"]), "hospital-adt"),
         ("corpus ORU^R01", corpus(&["ORU^R01"]), "hospital-oru"),
@@ -69,7 +72,10 @@ fn measure(name: &str, data: &[Vec<u8>], program: &Program) {
     let back = per_second(records, back);
     let both = 1.0 / (1.0 / forward + 1.0 / back);
     let bytes = data.iter().map(Vec::len).sum::<usize>() / data.len();
-    println!("{name:<34} {:>6} {bytes:>8} {parse:>12.0} {forward:>12.0} {back:>12.0} {both:>12.0}", data.len());
+    println!(
+        "{name:<34} {:>6} {bytes:>8} {parse:>12.0} {forward:>12.0} {back:>12.0} {both:>12.0}",
+        data.len()
+    );
 }
 
 fn per_second(records: usize, mut work: impl FnMut()) -> f64 {
