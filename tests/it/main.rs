@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod app;
+mod cli;
 mod crash;
 mod deliver;
 mod fhir;
@@ -12,6 +13,7 @@ mod house;
 mod http_in;
 mod mllp;
 mod report;
+mod rest;
 mod search;
 mod store;
 mod support;

@@ -44,7 +44,7 @@ fn resources(r4: &Definitions) -> Vec<Value> {
     kinds
         .into_iter()
         .map(|kind| {
-            json!({
+            let mut resource = json!({
                 "type": kind,
                 "interaction": codes,
                 "versioning": "versioned",
@@ -54,9 +54,16 @@ fn resources(r4: &Definitions) -> Vec<Value> {
                 "conditionalRead": "full-support",
                 "conditionalUpdate": false,
                 "conditionalDelete": "not-supported",
-                "searchInclude": includes(kind),
-                "searchParam": parameters(kind),
-            })
+            });
+            // A list must not be empty.
+            for (name, list) in
+                [("searchInclude", json!(includes(kind))), ("searchParam", json!(parameters(kind)))]
+            {
+                if list.as_array().is_some_and(|list| !list.is_empty()) {
+                    resource[name] = list;
+                }
+            }
+            resource
         })
         .collect()
 }
