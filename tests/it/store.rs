@@ -452,6 +452,80 @@ async fn one_process_writes_and_others_may_read() {
     }
 }
 
+#[tokio::test]
+async fn random_commits_leave_what_a_model_expects_also_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}/store.db", folder.path().display());
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut store = Store::open(&url).unwrap();
+    // By id: the version, and whether it is active; `None` if it is deleted.
+    let mut model: HashMap<String, (u64, Option<bool>)> = HashMap::new();
+    let mut changes = 0;
+    for round in 0..400 {
+        let mut after = model.clone();
+        let mut made = 0;
+        let mut holds = true;
+        let mut commit = writes(Vec::new());
+        for _ in 0..random.usize(1..4) {
+            let id = format!("p{}", random.u8(0..12));
+            let (version, now) = after.get(&id).copied().unwrap_or_default();
+            let active = random.bool();
+            let body = json!({"resourceType": "Patient", "active": active});
+            let mut write = put(&id, body);
+            let mut becomes = Some(active);
+            match random.u8(0..5) {
+                0 => {
+                    write.body = Body::Delete;
+                    becomes = None;
+                }
+                1 => {
+                    write.when = When::Missing;
+                    becomes = now.or(becomes);
+                }
+                2 => {
+                    let expected = version + u64::from(random.u8(0..4) == 0);
+                    write.when = When::Version(expected);
+                    holds &= now.is_some() && expected == version;
+                }
+                _ => {}
+            }
+            if becomes != now {
+                made += 1;
+                after.insert(id, (version + 1, becomes));
+            }
+            commit.writes.push(write);
+        }
+        commit.journal = Some(arrival(Some(&round.to_string()), b"x"));
+        let result = store.commit(commit).await;
+        assert_eq!(result.is_ok(), holds, "{result:?}");
+        if holds {
+            model = after;
+            changes += made;
+        }
+        assert_eq!(store.repeat("adt", "HIS", &round.to_string()).await.unwrap().is_some(), holds);
+        if round % 50 == 49 {
+            drop(store);
+            store = Store::open(&url).unwrap();
+        }
+    }
+    for (id, (version, active)) in &model {
+        let read = store.read("Patient", id).await.unwrap().unwrap();
+        assert_eq!((read.version, read.deleted), (*version, active.is_none()), "{id}");
+        assert_eq!(store.history("Patient", id).await.unwrap().len() as u64, *version);
+    }
+    assert_eq!(store.changes(0, 10_000).await.unwrap().len(), changes);
+    for flag in [true, false] {
+        let search = Search::parse_query("Patient", &format!("active={flag}")).unwrap();
+        let found = store.search(&search).await.unwrap().matches;
+        let mut found: Vec<_> = found.into_iter().map(|stored| stored.id).collect();
+        let expected = model.iter().filter(|(_, (_, active))| *active == Some(flag));
+        let mut expected: Vec<_> = expected.map(|(id, _)| id.clone()).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+}
+
 /// What a process that is going to be killed does: commits from several tasks, each a message with
 /// a Patient of its own and a shared one, and a line on standard output for each that is done.
 #[test]
