@@ -21,7 +21,7 @@ pub struct Args {
 /// Runs the verb. The gateway may be running meanwhile.
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let tell = global.tell();
-    let store = Store::open_read_only(global.configuration()?.store.reveal())?;
+    let store = super::open::reading(global)?;
     fs::create_dir_all(&args.folder).map_err(|error| unwritable(&args.folder, error))?;
     super::runtime()?.block_on(async {
         for (kind, _) in store.counts().await?.resources {

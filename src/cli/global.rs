@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::tell::{Lang, Tell};
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::observe::Secret;
 use crate::translate::Library;
 
@@ -18,7 +18,7 @@ pub struct Global {
     /// `mappings` beside the configuration file, else ./mappings]
     #[arg(short = 'C', long = "mappings", value_name = "DIR", global = true)]
     pub mappings: Vec<PathBuf>,
-    /// A folder of profiles [default: the folder `profiles` beside the configuration file]
+    /// A folder of profiles; this version does not use it yet, and only checks that it is there
     #[arg(long, value_name = "DIR", global = true)]
     pub profiles: Option<PathBuf>,
     /// The folder of the store, in place of the configuration's `store` [default: ./data]
@@ -33,6 +33,17 @@ impl Global {
     /// The voice to talk to people with.
     pub fn tell(&self) -> Tell {
         Tell::new(self.lang.unwrap_or_else(Lang::of_locale))
+    }
+
+    /// Refuses folders that are not there.
+    pub fn check(&self) -> Result<()> {
+        let missing = self.mappings.iter().chain(&self.profiles).find(|folder| !folder.is_dir());
+        match missing {
+            None => Ok(()),
+            Some(folder) => Err(Error::new(Kind::Usage, "there is no such folder")
+                .at(folder.display().to_string())
+                .advise("name a folder that exists, or leave the option out")),
+        }
     }
 
     /// The configuration file: the named one, or `./tombolo.yaml` if it exists.

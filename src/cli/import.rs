@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Global, Tell};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::Issue;
+use crate::fhir::json::{Limits, parse};
 use crate::observe::Clock;
 use crate::serve::{Api, Config};
-use crate::store::Store;
 
 /// Arguments of `tombolo import`.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ const SHOWN: Duration = Duration::from_millis(200);
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let tell = global.tell();
     let files = files(&args.paths)?;
-    let store = Store::open(global.configuration()?.store.reveal())?;
+    let store = super::open::writing(&global.configuration()?)?;
     super::runtime()?.block_on(async {
         let limits = Config { max_entries: usize::MAX, ..Config::default() };
         let api = Api::new(store.clone(), limits, Clock::System, CancellationToken::new());
@@ -103,7 +103,7 @@ impl Import {
             return Ok(());
         }
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, error))?;
-        match serde_json::from_str::<Value>(&text) {
+        match parse(text.as_bytes(), Limits::default()) {
             Ok(bundle) if bundle["resourceType"] == "Bundle" => self.bundle(&shown, bundle).await,
             _ => {
                 let mut group = Group::default();
@@ -137,12 +137,9 @@ impl Import {
     }
 
     async fn resource(&mut self, group: &mut Group, place: String, text: &str) {
-        match serde_json::from_str(text) {
+        match parse(text.as_bytes(), Limits::default()) {
             Ok(resource) => self.add(group, place, resource).await,
-            Err(error) => {
-                let issue = Issue::error(Kind::Structure, format!("not JSON: {error}"));
-                self.refused(&place, 1, &[issue]);
-            }
+            Err(error) => self.refused(&place, 1, &[Issue::from(&error)]),
         }
     }
 

@@ -73,7 +73,7 @@ enum Verb {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let tell = cli.global.tell();
-    match cli.verb.run(&cli.global) {
+    match cli.global.check().and_then(|()| cli.verb.run(&cli.global)) {
         Ok(code) => code,
         Err(error) => {
             tell.error(&error);

@@ -33,6 +33,8 @@ fn usage_and_configuration_mistakes_exit_2() {
     let folder = TempDir::new().unwrap();
     ends(&run(folder.path(), &["fly"]), 2);
     ends(&run(folder.path(), &["serve", "--sideways"]), 2);
+    let (_, err) = ends(&run(folder.path(), &["-C", "nowhere", "serve"]), 2);
+    assert!(err.contains("error: nowhere: there is no such folder"), "{err}");
     let (_, err) = ends(&run(folder.path(), &["serve", "-c", "nowhere.yaml"]), 2);
     assert!(err.contains("nowhere.yaml: the configuration cannot be read"), "{err}");
 

@@ -192,7 +192,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn place_of(room: &str) -> Option<(usize, usize)> {
     let within = |rooms: &&[&str]| rooms.iter().position(|known| *known == room);
-    LAYERS.iter().enumerate().find_map(|(layer, rooms)| Some((layer, within(&rooms)?)))
+    LAYERS.iter().enumerate().find_map(|(layer, rooms)| Some((layer, within(rooms)?)))
 }
 
 /// The rooms that code names as `crate::room` or in `crate::{room, …}`.

@@ -84,6 +84,8 @@ async fn bodies_that_are_no_resources_are_told() {
     send("\u{1}").await.refused(400, "structure", "");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     send(&deep).await.refused(413, "too-long", "inside of each other");
+    let twice = "{\"resourceType\":\"Patient\",\"active\":true,\"active\":false}";
+    send(twice).await.refused(400, "structure", "active");
 }
 
 #[tokio::test]
