@@ -47,7 +47,7 @@ fn traps() -> Vec<char> {
             let (text, _, broken) = encoding_rs::GBK.decode(&bytes);
             let mut chars = text.chars();
             if let (false, Some(c), None) = (broken, chars.next(), chars.next())
-                && matches!(c, '\u{4e00}'..='\u{9fff}')
+                && matches!(c, '\u{4e00}'..='\u{9fa5}')
             {
                 traps.push(c);
             }
