@@ -111,11 +111,11 @@ impl Scanner<'_> {
         }
         let open = self.text[start..].starts_with(quote);
         let rest = &self.text[start..];
-        let end = rest.find(|c| c == separator || c == '\n' || c == '\r').unwrap_or(rest.len());
+        let end = rest.find([separator, '\n', '\r']).unwrap_or(rest.len());
         self.at = start + end;
         let span = Span { start: start as u32, end: self.at as u32 };
         // A quote that closes nowhere is an error; one in the middle of a cell is a character.
-        let closed = !open || self.text[start..].matches(quote).count() % 2 == 0;
+        let closed = !open || self.text[start..].matches(quote).count().is_multiple_of(2);
         (Cell { span, quoted: false }, closed)
     }
 

@@ -284,7 +284,7 @@ fn print_pattern(pattern: &str, moment: &Moment) -> Option<String> {
     while let Some(c) = letters.chars().next() {
         let run = letters.chars().take_while(|x| *x == c).count();
         let number = match c {
-            'y' => i16::from(moment.year),
+            'y' => moment.year,
             'M' => moment.month?.into(),
             'd' => moment.day?.into(),
             'H' => moment.hour?.into(),
