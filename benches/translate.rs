@@ -3,6 +3,12 @@
 //!
 //! `cargo bench --bench translate` (data: `TOMBOLO_TEST_DATA`, default `../shared/data`).
 
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a benchmark prints, and fails by panicking"
+)]
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

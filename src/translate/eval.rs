@@ -115,10 +115,8 @@ impl<'a> Eval<'a> {
         if let Some(each) = &rule.each {
             found = self.walk_each(each, Scope::default());
         }
-        let mut number = 0;
-        for chain in found {
+        for (n, chain) in found.into_iter().enumerate() {
             let scope = chain.last().copied().unwrap_or_default();
-            number += 1;
             if rule.when.as_ref().is_some_and(|g| !self.holds(g, scope)) {
                 continue;
             }
@@ -127,7 +125,7 @@ impl<'a> Eval<'a> {
                 rule: rule_index,
                 scope,
                 chain,
-                number,
+                number: n + 1,
                 key: None,
                 reference: None,
                 present,

@@ -1,6 +1,13 @@
 //! All integration tests, one binary: each module says what it is about.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    reason = "a test fails by panicking, says what it skips, and spells its tables out"
+)]
 
 mod app;
 mod cli;

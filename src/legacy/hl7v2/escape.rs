@@ -111,9 +111,8 @@ pub(super) fn unescape<'t>(
     let mut out = String::with_capacity(raw.len());
     let mut at = first;
     out += &raw[..first];
-    loop {
-        // `at` is at an escape character.
-        let Some(length) = memchr::memchr(escape, &raw.as_bytes()[at + 1..]) else { break };
+    // `at` is at an escape character.
+    while let Some(length) = memchr::memchr(escape, &raw.as_bytes()[at + 1..]) {
         let end = at + 1 + length + 1;
         let inner = &raw[at + 1..end - 1];
         let mut next = end;

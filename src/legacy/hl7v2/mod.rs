@@ -9,7 +9,7 @@
 //! * [`path`]: names of slots and lists
 //! * [`read`]: a slot's text and span
 //! * [`edit`], [`cell`]: writes → text edits
-//! * [`ack`]: acknowledgements
+//! * acknowledgements: [`ack`]
 
 pub mod ack;
 mod cell;

@@ -188,7 +188,7 @@ mod tests {
         #[test]
         fn splits_do_not_matter(
             messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..5),
-            noise in prop::collection::vec(b'a'..b'z', 0..5),
+            noise in prop::collection::vec(b'a'..=b'z', 0..5),
             cuts in prop::collection::vec(0usize..200, 0..8),
         ) {
             let tame = |m: &Vec<u8>| -> Vec<u8> {

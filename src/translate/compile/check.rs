@@ -6,9 +6,7 @@ use std::collections::HashSet;
 use super::guard::disjoint;
 use super::scope::Cond;
 use super::{Claim, Compiling, Held};
-use crate::translate::plan::{
-    Codec, Drive, Each, Flag, Guard, Key, KeyPart, Leaf, Object, Rule, Value,
-};
+use crate::translate::plan::{Codec, Drive, Flag, Guard, Key, KeyPart, Leaf, Object, Rule, Value};
 
 impl Compiling<'_> {
     /// Slots that two leaves own although both may be read at once (M007, M028).
@@ -158,7 +156,9 @@ fn value_guards(value: &mut Value, f: &mut impl FnMut(&mut Guard)) {
         Value::List(items) => {
             for item in items {
                 item.when.iter_mut().for_each(&mut *f);
-                if let Drive::Each(Each { filter: Some(filter), .. }) = &mut item.drive {
+                if let Drive::Each(each) = &mut item.drive
+                    && let Some(filter) = &mut each.filter
+                {
                     f(filter);
                 }
                 value_guards(&mut item.value, f);

@@ -157,7 +157,7 @@ impl Compiling<'_> {
             return Some((Drive::Alias(rule), inner));
         }
         let (each, inner): (Each, Scope) = self.each(each, by, scope)?;
-        Some((Drive::Each(each), inner))
+        Some((Drive::Each(Box::new(each)), inner))
     }
 
     /// `when` of a block, and what it says for all that is below.

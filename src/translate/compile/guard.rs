@@ -134,9 +134,9 @@ impl Compiling<'_> {
             return None;
         };
         Some(Guard::Fits {
-            id: self.text_leaf(id, mark, scope)?,
-            birth: self.text_leaf(birth, mark, scope)?,
-            sex: self.text_leaf(sex, mark, scope)?,
+            id: Box::new(self.text_leaf(id, mark, scope)?),
+            birth: Box::new(self.text_leaf(birth, mark, scope)?),
+            sex: Box::new(self.text_leaf(sex, mark, scope)?),
         })
     }
 }

@@ -101,7 +101,7 @@ impl Compiling<'_> {
             return Some(Else::Literal(text.trim().to_owned()));
         }
         let draft = self.draft(text, mark, scope)?;
-        Some(Else::Leaf(self.finish(draft, Json::Text, mark)))
+        Some(Else::Leaf(Box::new(self.finish(draft, Json::Text, mark))))
     }
 
     /// Whether an unquoted word after `else` is a slot and not a text.

@@ -118,7 +118,7 @@ pub enum Else {
     /// A default.
     Literal(String),
     /// Another leaf (never owns its slot while the first is present).
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
 }
 
 /// A two-way function between texts, or between text and JSON.
@@ -183,11 +183,36 @@ pub enum Guard {
     Exists(List),
     /// `= v`, `in (v, …)`; `owner`: no leaf owns the slot, so put writes the first value when the
     /// guarded part is there. `codecs` as in the bound field.
-    Is { input: Input, codecs: Vec<Codec>, values: Vec<String>, owner: bool, slots: Vec<String> },
+    Is {
+        /// What is compared.
+        input: Input,
+        /// Its codecs.
+        codecs: Vec<Codec>,
+        /// Any of these.
+        values: Vec<String>,
+        /// No leaf owns the slot.
+        owner: bool,
+        /// Its canonical names.
+        slots: Vec<String>,
+    },
     /// `!= v`, `not in (…)`.
-    IsNot { input: Input, codecs: Vec<Codec>, values: Vec<String> },
+    IsNot {
+        /// What is compared.
+        input: Input,
+        /// Its codecs.
+        codecs: Vec<Codec>,
+        /// None of these.
+        values: Vec<String>,
+    },
     /// `matches class`.
     Matches(Input, Class),
     /// `fits(cnid, id, birth, sex)`: the ID card number agrees with birth date and sex.
-    Fits { id: Leaf, birth: Leaf, sex: Leaf },
+    Fits {
+        /// The number.
+        id: Box<Leaf>,
+        /// The birth date.
+        birth: Box<Leaf>,
+        /// The administrative gender.
+        sex: Box<Leaf>,
+    },
 }

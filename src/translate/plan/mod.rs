@@ -243,7 +243,16 @@ pub enum KeyPart {
     Literal(String),
     /// `identifier(PI).value`: the first item of a list whose type code is this; `value` and
     /// `test` are leaves of that list's rule.
-    First { each: Each, test: Box<Leaf>, equals: String, value: Box<Leaf> },
+    First {
+        /// The list.
+        each: Box<Each>,
+        /// The code that is compared.
+        test: Box<Leaf>,
+        /// With this.
+        equals: String,
+        /// What is taken from the item.
+        value: Box<Leaf>,
+    },
     /// `n`: 1-based number of the instance in its list.
     Number,
 }
@@ -327,7 +336,7 @@ pub enum Drive {
     /// At most one.
     Once,
     /// One per instance of a list; slots of `value` are relative to it.
-    Each(Each),
+    Each(Box<Each>),
     /// One per instance of a resource rule in scope, and `value` is looked up in its scope:
     /// `each: diagnosis`, or `result[]: -> obs`.
     Alias(usize),

@@ -76,9 +76,7 @@ fn take(
     reference: &str,
 ) {
     let once = program.rules[rule].each.is_none();
-    let taken = assigned
-        .iter()
-        .any(|(r, x)| (*r == rule && once) || (*r == rule && resources.same(x, reference)));
+    let taken = assigned.iter().any(|(r, x)| *r == rule && (once || resources.same(x, reference)));
     let kind = &program.rules[rule].kind;
     let right = resources
         .resource(reference)
