@@ -19,6 +19,7 @@ mod foreign;
 mod house;
 mod http_in;
 mod mllp;
+mod readme;
 mod report;
 mod rest;
 mod search;
