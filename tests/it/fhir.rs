@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tombolo::fhir::json::{self, Limits};
 use tombolo::validate;
@@ -86,6 +87,37 @@ fn the_expected_resources_of_the_samples_are_sound() {
         looked_at += 1;
     }
     assert!(looked_at >= 9, "{looked_at}");
+}
+
+/// The embedded table is what the command makes of the packages; that of expansions is looked for
+/// beside the one of examples.
+#[test]
+fn the_table_is_made_by_the_command() {
+    let Some(examples) = std::env::var_os("TOMBOLO_R4_EXAMPLES").map(PathBuf::from) else {
+        eprintln!("SKIPPED: set TOMBOLO_R4_EXAMPLES as for the examples of HL7");
+        return;
+    };
+    let expansions = examples.with_file_name("hl7.fhir.r4.expansions-4.0.1.tgz");
+    if !expansions.exists() {
+        eprintln!("SKIPPED: {} is missing", expansions.display());
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_tombolo"))
+        .args(["definitions", "make", "--out"])
+        .arg(out.path())
+        .arg("--package")
+        .arg(&examples)
+        .arg("--package")
+        .arg(&expansions)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/r4");
+    for name in ["elements.ndjson", "codes.ndjson", "search.ndjson"] {
+        let [made, kept] = [out.path(), &kept].map(|dir| std::fs::read(dir.join(name)).unwrap());
+        assert!(made == kept, "{name} is not what the command makes: make it anew");
+    }
 }
 
 fn issues(path: &Path) -> Vec<String> {

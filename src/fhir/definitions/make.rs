@@ -210,3 +210,129 @@ fn search_line(param: &Value) -> Value {
         "target": param["target"],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(path: &str, more: Value) -> Value {
+        let mut element = json!({ "path": path, "min": 0, "max": "1" });
+        if let (Value::Object(all), Value::Object(more)) = (&mut element, more) {
+            all.extend(more);
+        }
+        element
+    }
+
+    fn definition(name: &str, kind: &str, elements: Vec<Value>) -> Value {
+        json!({
+            "resourceType": "StructureDefinition",
+            "url": format!("http://hl7.org/fhir/StructureDefinition/{name}"),
+            "type": name,
+            "kind": kind,
+            "derivation": "specialization",
+            "snapshot": { "element": elements },
+        })
+    }
+
+    fn lines(text: &str) -> Vec<Value> {
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn elements_become_facts() {
+        let string = json!([{ "code": "http://hl7.org/fhirpath/System.String", "extension": [
+            { "url": "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type",
+              "valueUrl": "string" }] }]);
+        let made = make(&[definition(
+            "Thing",
+            "resource",
+            vec![
+                element("Thing", json!({})),
+                element("Thing.id", json!({ "type": string, "isSummary": true })),
+                element(
+                    "Thing.part",
+                    json!({ "max": "*", "type": [{ "code": "BackboneElement" }] }),
+                ),
+                element("Thing.part.id", json!({ "type": string })),
+                element("Thing.part.part", json!({ "contentReference": "#Thing.part" })),
+                element(
+                    "Thing.value[x]",
+                    json!({ "min": 1, "isModifier": true, "type": [
+                { "code": "string" },
+                { "code": "Reference", "targetProfile": [
+                    "http://hl7.org/fhir/StructureDefinition/Patient",
+                    "http://hl7.org/fhir/StructureDefinition/Group"] }] }),
+                ),
+                element(
+                    "Thing.any",
+                    json!({ "type": [{ "code": "Reference", "targetProfile": [
+                "http://hl7.org/fhir/StructureDefinition/Resource"] }] }),
+                ),
+            ],
+        )]);
+        assert_eq!(
+            lines(&made.elements),
+            [
+                json!({ "name": "Thing", "kind": "resource", "elements": [
+                    { "n": "id", "t": ["id"], "s": true },
+                    { "n": "part", "t": ["Thing.part"], "M": "*" },
+                    { "n": "value", "x": true, "t": ["string", "Reference"],
+                      "g": ["Group", "Patient"], "m": 1, "o": true },
+                    { "n": "any", "t": ["Reference"] },
+                ] }),
+                json!({ "name": "Thing.part", "kind": "backbone", "elements": [
+                    { "n": "id", "t": ["string"] },
+                    { "n": "part", "t": ["Thing.part"] },
+                ] }),
+            ]
+        );
+    }
+
+    #[test]
+    fn codes_are_those_of_whole_expansions_that_are_required() {
+        let bound = |url: &str| {
+            json!({ "type": [{ "code": "code" }],
+            "binding": { "strength": "required", "valueSet": format!("{url}|4.0.1") } })
+        };
+        let set = |url: &str, expansion: Value| json!({ "resourceType": "ValueSet", "url": url, "expansion": expansion });
+        let contains = json!([{ "system": "s", "code": "a", "display": "A", "contains": [
+            { "system": "s", "code": "b" }] }, { "abstract": true, "system": "s", "code": "c" }]);
+        let open = json!([{ "url": "http://hl7.org/fhir/StructureDefinition/valueset-unclosed" }]);
+        let made = make(&[
+            definition(
+                "Thing",
+                "complex-type",
+                vec![
+                    element("Thing", json!({})),
+                    element("Thing.closed", bound("http://closed")),
+                    element("Thing.open", bound("http://open")),
+                ],
+            ),
+            set("http://closed", json!({ "contains": contains })),
+            set("http://open", json!({ "contains": contains, "extension": open })),
+            set("http://unused", json!({ "contains": contains })),
+        ]);
+        assert_eq!(
+            lines(&made.codes),
+            [json!({ "url": "http://closed", "codes": [["s", "a", "A"], ["s", "b", null]] })]
+        );
+    }
+
+    #[test]
+    fn profiles_and_example_parameters_are_left_out() {
+        let mut profile = definition("Thing", "resource", vec![element("Thing", json!({}))]);
+        profile["derivation"] = json!("constraint");
+        let param = |id: &str| {
+            json!({ "resourceType": "SearchParameter", "id": id, "code": "c",
+            "url": format!("http://hl7.org/fhir/SearchParameter/{id}"), "base": ["Thing"],
+            "type": "token", "expression": "Thing.c" })
+        };
+        let made = make(&[profile, param("example-x"), param("Thing-c")]);
+        assert_eq!(made.elements, "");
+        assert_eq!(
+            lines(&made.search),
+            [json!({ "url": "http://hl7.org/fhir/SearchParameter/Thing-c", "code": "c",
+                "base": ["Thing"], "type": "token", "expression": "Thing.c", "target": null })]
+        );
+    }
+}
