@@ -12,6 +12,7 @@
 pub mod charset;
 pub mod delimited;
 pub mod hl7v2;
+mod pieces;
 pub mod record;
 pub mod xml;
 

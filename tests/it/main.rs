@@ -18,6 +18,7 @@ mod files;
 mod foreign;
 mod house;
 mod http_in;
+mod legacy_text;
 mod mllp;
 mod readme;
 mod report;

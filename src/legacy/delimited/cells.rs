@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Schema;
 use crate::legacy::record::Span;
 
 /// A cell as it stands in the text, quotes included.
@@ -18,6 +19,8 @@ pub(super) struct Line {
     pub span: Span,
     /// 1-based number of its first line in the file.
     pub number: u32,
+    /// Where a quote is opened and never closed.
+    pub unclosed: Option<u32>,
 }
 
 impl Cell {
@@ -42,23 +45,30 @@ impl Cell {
     }
 }
 
-/// Splits a text into lines of cells; empty lines are left out. The second result is where a quote
-/// is opened and never closed.
-pub(super) fn lines(text: &str, separator: char, quote: char) -> (Vec<Line>, Option<u32>) {
+/// A text as a cell: quoted where it must be, or where it was before.
+pub(super) fn written(text: &str, schema: &Schema, quoted: bool) -> String {
+    let special = [schema.separator, schema.quote, '\r', '\n'];
+    if !quoted && !text.contains(special) && text.trim().len() == text.len() {
+        return text.to_owned();
+    }
+    let quote = schema.quote.to_string();
+    let twice = quote.repeat(2);
+    format!("{quote}{}{quote}", text.replace(&quote, &twice))
+}
+
+/// Splits a text into lines of cells; empty lines are left out.
+pub(super) fn lines(text: &str, separator: char, quote: char) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut unclosed = None;
-    let mut rest = Scanner { text, at: 0, number: 1 };
+    let mut rest = Scanner { text, separator, quote, at: 0, number: 1 };
     while rest.at < text.len() {
-        let number = rest.number;
-        let start = rest.at;
-        let mut cells = Vec::new();
+        let (start, number) = (rest.at, rest.number);
+        let (mut cells, mut unclosed) = (Vec::new(), None);
         loop {
-            let cell_start = rest.at;
-            let (cell, closed) = rest.cell(separator, quote);
-            cells.push(cell);
-            if !closed {
-                unclosed = Some(cell_start as u32);
+            let (cell, open) = rest.cell();
+            if open {
+                unclosed = unclosed.or(Some(cell.span.start));
             }
+            cells.push(cell);
             if !rest.take(separator) {
                 break;
             }
@@ -67,16 +77,29 @@ pub(super) fn lines(text: &str, separator: char, quote: char) -> (Vec<Line>, Opt
         rest.line_end();
         let blank = cells.len() == 1 && text[start..span.end as usize].trim().is_empty();
         if !blank {
-            lines.push(Line { cells, span, number });
+            lines.push(Line { cells, span, number, unclosed });
         }
     }
-    (lines, unclosed)
+    lines
 }
 
 struct Scanner<'t> {
     text: &'t str,
+    separator: char,
+    quote: char,
     at: usize,
+    /// 1-based line.
     number: u32,
+}
+
+/// What a quote at the start of a cell is.
+enum Quote {
+    /// It is closed before this place, which a separator or a line end follows.
+    Closed(usize),
+    /// A character of the cell, as in `"5" disk`: one more quote on its line closes nothing.
+    Plain,
+    /// Opened and never closed.
+    Open,
 }
 
 impl Scanner<'_> {
@@ -95,69 +118,53 @@ impl Scanner<'_> {
         }
     }
 
-    /// A cell, up to the separator or the line end; false if a quote was not closed.
-    fn cell(&mut self, separator: char, quote: char) -> (Cell, bool) {
+    /// A cell, up to the separator or the line end; true if a quote is opened in it and not closed:
+    /// then the cell ends with its line, and the next line is read as if nothing were open.
+    fn cell(&mut self) -> (Cell, bool) {
         let start = self.at;
-        if self.text[start..].starts_with(quote)
-            && let Some(end) = self.closing_quote(separator, quote)
-        {
-            let inside = &self.text[start..end];
-            self.number += inside.matches('\n').count() as u32;
-            self.at = end;
-            return (
-                Cell { span: Span { start: start as u32, end: end as u32 }, quoted: true },
-                true,
-            );
-        }
-        let open = self.text[start..].starts_with(quote);
-        let rest = &self.text[start..];
-        let end = rest.find([separator, '\n', '\r']).unwrap_or(rest.len());
-        self.at = start + end;
+        let quote = self.text[start..].starts_with(self.quote).then(|| self.opened());
+        let quoted = match quote {
+            Some(Quote::Closed(end)) => {
+                self.number += line_ends(&self.text[start..end]);
+                self.at = end;
+                true
+            }
+            _ => {
+                let ends = [self.separator, '\n', '\r'];
+                let rest = &self.text[start..];
+                self.at = start + rest.find(ends).unwrap_or(rest.len());
+                false
+            }
+        };
         let span = Span { start: start as u32, end: self.at as u32 };
-        // A quote that closes nowhere is an error; one in the middle of a cell is a character.
-        let closed = !open || self.text[start..].matches(quote).count().is_multiple_of(2);
-        (Cell { span, quoted: false }, closed)
+        (Cell { span, quoted }, matches!(quote, Some(Quote::Open)))
     }
 
-    /// The end of a quoted cell: behind a lone quote that a separator or a line end follows.
-    fn closing_quote(&self, separator: char, quote: char) -> Option<usize> {
-        let width = quote.len_utf8();
-        let mut at = self.at + width;
+    /// What the quote at this place is. It looks no further than the first lone quote; between two
+    /// lone quotes there is nothing to look for, so a whole text is read in linear time.
+    fn opened(&self) -> Quote {
+        let width = self.quote.len_utf8();
+        let start = self.at + width;
+        let mut at = start;
         loop {
-            at += self.text[at..].find(quote)? + width;
+            let Some(next) = self.text[at..].find(self.quote) else { return Quote::Open };
+            at += next + width;
             let after = &self.text[at..];
-            if after.starts_with(quote) {
+            if after.starts_with(self.quote) {
                 at += width;
-                continue;
+            } else if after.is_empty() || after.starts_with([self.separator, '\r', '\n']) {
+                return Quote::Closed(at);
+            } else if self.text[start..at].contains(['\r', '\n']) {
+                return Quote::Open;
+            } else {
+                return Quote::Plain;
             }
-            let ends = after.is_empty() || after.starts_with([separator, '\r', '\n']);
-            return ends.then_some(at);
         }
     }
 }
 
-/// The pieces of a text, as trimmed ranges; empty ones are left out.
-pub(in crate::legacy) fn split<'t>(
-    text: &'t str,
-    separators: &'t [String],
-) -> impl Iterator<Item = (usize, usize)> + 't {
-    let mut at = Some(0);
-    std::iter::from_fn(move || {
-        loop {
-            let start = at?;
-            let rest = &text[start..];
-            let next = separators
-                .iter()
-                .filter_map(|s| rest.find(s.as_str()).map(|n| (n, s.len())))
-                .min_by_key(|(n, length)| (*n, usize::MAX - length));
-            let end = next.map_or(text.len(), |(n, _)| start + n);
-            at = next.map(|(n, length)| start + n + length);
-            let piece = &text[start..end];
-            let left = piece.len() - piece.trim_start().len();
-            let trimmed = piece.trim();
-            if !trimmed.is_empty() {
-                return Some((start + left, start + left + trimmed.len()));
-            }
-        }
-    })
+/// How many line ends there are: CR LF, CR or LF each.
+fn line_ends(text: &str) -> u32 {
+    let lone = |(n, _): &(usize, &str)| !text[n + 1..].starts_with('\n');
+    (text.matches('\n').count() + text.match_indices('\r').filter(lone).count()) as u32
 }

@@ -7,6 +7,7 @@
 
 mod cells;
 mod edit;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text};
-use super::record::{File, Read, Record, Scope, Span, Unknown};
-use crate::error::{Error, Kind, Result, nearest};
-pub(super) use cells::split as pieces;
+use super::pieces;
+use super::record::{File, Read, Record, Scope, Span};
+use crate::error::{Error, Kind, Result};
 use cells::{Cell, Line};
 pub use edit::Editor;
 
@@ -131,225 +132,153 @@ struct Shared {
     names: Vec<String>,
     /// Schema column → cell of the file.
     at: Vec<Option<usize>>,
+    /// Cell of the file → schema column.
+    columns: Vec<Option<usize>>,
 }
 
 impl Schema {
-    /// The place of a whole row.
-    pub fn root(&self) -> Place {
-        Place::default()
-    }
-
-    /// Resolves a column name, a numbered one, or `.` in a split.
-    pub fn slot(&self, at: &Place, name: &str) -> Result<Slot, Unknown> {
-        let name = name.trim();
-        if name == "." {
-            let piece = at.pieces.clone().map(Slot::Piece);
-            return piece.ok_or_else(|| Unknown {
-                what: "'.' stands for a piece, and there is no split around it".to_owned(),
-                hint: None,
-            });
-        }
-        if name.contains("{n}") {
-            let columns =
-                at.numbers.iter().map(|n| self.column(&name.replace("{n}", &n.to_string())));
-            let columns: Vec<u16> = columns.collect::<Result<_, _>>()?;
-            if columns.is_empty() {
-                return Err(Unknown {
-                    what: format!(
-                        "'{name}' has a number, and there is no numbered group around it"
-                    ),
-                    hint: Some("write it inside `each: columns … for n in 1..2`".to_owned()),
-                });
-            }
-            return Ok(Slot::Numbered(columns));
-        }
-        self.column(name).map(Slot::Column)
-    }
-
-    /// Resolves `columns 药物{n} for n in 1..2` and `症状 split "/" or ","`.
-    pub fn list(&self, at: &Place, name: &str) -> Result<(List, Place), Unknown> {
-        let name = name.trim();
-        if let Some(rest) = name.strip_prefix("columns ") {
-            return self.numbered(rest);
-        }
-        let Some((cell, separators)) = name.split_once(" split ") else {
-            return Err(Unknown {
-                what: format!("'{name}' is no list of a row"),
-                hint: Some(
-                    "write `COLUMN split \"/\"` or `columns NAME{n} for n in 1..2`".to_owned(),
-                ),
-            });
-        };
-        let separators: Vec<String> = separators
-            .split(" or ")
-            .map(|s| s.trim().trim_matches(['"', '\'']).to_owned())
-            .filter(|s| !s.is_empty())
-            .collect();
-        let cell = Box::new(self.slot(at, cell)?);
-        let pieces = Pieces { cell, separators };
-        let place = Place { numbers: at.numbers.clone(), pieces: Some(pieces.clone()) };
-        Ok((List::Split(pieces), place))
-    }
-
-    fn numbered(&self, rest: &str) -> Result<(List, Place), Unknown> {
-        let bad = || Unknown {
-            what: format!("'columns {rest}' is not a numbered group"),
-            hint: Some("write `columns 药物{n} for n in 1..2`".to_owned()),
-        };
-        let (pattern, range) = rest.split_once(" for n in ").ok_or_else(bad)?;
-        let (from, to) = range.trim().split_once("..").ok_or_else(bad)?;
-        let (from, to): (u16, u16) =
-            (from.parse().map_err(|_| bad())?, to.parse().map_err(|_| bad())?);
-        let mut groups = Vec::new();
-        for n in from..=to.min(from.saturating_add(99)) {
-            let start = pattern.trim().replace("{n}", &n.to_string());
-            let columns = self.columns.iter().enumerate();
-            let mine = columns.filter(|(_, c)| c.name.starts_with(&start)).map(|(i, _)| i as u16);
-            groups.push(mine.collect::<Vec<u16>>());
-        }
-        if groups.iter().any(Vec::is_empty) {
-            return Err(Unknown { what: format!("no column begins like '{pattern}'"), hint: None });
-        }
-        let numbers = (from..=to).collect();
-        Ok((List::Numbered(groups), Place { numbers, pieces: None }))
-    }
-
-    fn column(&self, name: &str) -> Result<u16, Unknown> {
-        let found = self.columns.iter().position(|c| c.name == name);
-        found.map(|n| n as u16).ok_or_else(|| Unknown {
-            what: format!("the schema has no column '{name}'"),
-            hint: nearest(name, self.columns.iter().map(|c| c.name.as_str()))
-                .map(|near| format!("did you mean '{near}'?")),
-        })
-    }
-
-    /// The column's name; `症状[]` for a piece; `药物{n}名称` for a numbered one.
-    pub fn canonical(&self, _at: &Place, slot: &Slot) -> String {
-        match slot {
-            Slot::Column(column) => self.columns[usize::from(*column)].name.clone(),
-            Slot::Numbered(columns) => {
-                let names = columns.iter().map(|c| self.columns[usize::from(*c)].name.as_str());
-                names.collect::<Vec<_>>().join("|")
-            }
-            Slot::Piece(pieces) => format!("{}[]", self.canonical(_at, &pieces.cell)),
-        }
-    }
-
     /// Reads a file. Rows that are broken are in [`File::broken`].
     pub fn read(&self, bytes: &[u8], charsets: &Charsets) -> Result<File> {
         let text = Text::decode(bytes, None, charsets)?;
-        let (lines, unclosed) = cells::lines(&text.text, self.separator, self.quote);
-        let mut lines = lines.into_iter();
-        let names: Vec<String> = if self.header {
+        let mut lines = cells::lines(&text.text, self.separator, self.quote).into_iter();
+        let (names, at) = if self.header {
             let head = lines.next().ok_or_else(|| {
                 Error::new(Kind::Structure, "the file is empty: it has no header line")
             })?;
-            head.cells.iter().map(|c| c.value(&text.text, self.quote).trim().to_owned()).collect()
+            self.header(&text, &head)?
         } else {
-            self.columns.iter().map(|c| c.name.clone()).collect()
+            let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
+            let at = (0..names.len()).map(Some).collect();
+            (names, at)
         };
-        let at = self.find_columns(&names)?;
-        let shared = Arc::new(Shared { schema: self.clone(), text: Arc::clone(&text), names, at });
+        let mut columns = vec![None; names.len()];
+        for (column, cell) in at.iter().enumerate() {
+            if let Some(cell) = cell {
+                columns[*cell] = Some(column);
+            }
+        }
+        let (schema, shown) = (self.clone(), Arc::clone(&text));
+        let shared = Arc::new(Shared { schema, text: shown, names, at, columns });
         let mut file = File { text, records: Vec::new(), broken: Vec::new() };
-        for (n, line) in lines.enumerate() {
-            let last_open =
-                unclosed.filter(|at| *at >= line.span.start && *at < line.span.end.max(1));
-            match self.check(&shared, &line, last_open) {
-                Ok(()) => file.records.push(Record::Row(Row {
-                    shared: Arc::clone(&shared),
-                    cells: line.cells,
-                    span: line.span,
-                    line: line.number,
-                    index: n as u32,
-                })),
+        for line in lines {
+            match self.check(&shared, &line) {
+                Ok(()) => {
+                    let index = file.records.len() as u32;
+                    file.records.push(Record::Row(Row {
+                        shared: Arc::clone(&shared),
+                        cells: line.cells,
+                        span: line.span,
+                        line: line.number,
+                        index,
+                    }));
+                }
                 Err(error) => file.broken.push((line.span, error)),
             }
         }
         Ok(file)
     }
 
-    fn find_columns(&self, names: &[String]) -> Result<Vec<Option<usize>>> {
+    /// The names in the header, and where the columns of the schema stand.
+    fn header(&self, text: &Text, head: &Line) -> Result<(Vec<String>, Vec<Option<usize>>)> {
+        let broken =
+            |kind, what: String| Error::new(kind, what).at(place(text, head.number, head.span));
+        if head.unclosed.is_some() {
+            return Err(broken(Kind::Structure, "a quoted name is not closed".to_owned()));
+        }
+        let cells = head.cells.iter();
+        let names: Vec<String> =
+            cells.map(|c| c.value(&text.text, self.quote).trim().to_owned()).collect();
+        let has = || format!("it has: {}", names.join(", "));
         let mut at = Vec::new();
         for column in &self.columns {
-            let found = names.iter().position(|n| *n == column.name);
-            if found.is_none() && column.required {
-                let what = format!("the header has no column '{}'", column.name);
-                let advice = format!("it has: {}", names.join(", "));
-                return Err(Error::new(Kind::Required, what).at("line 1").advise(advice));
+            let mut found = names.iter().enumerate().filter(|(_, n)| **n == column.name);
+            let first = found.next().map(|(n, _)| n);
+            if found.next().is_some() {
+                let what = format!("the header names the column '{}' twice", column.name);
+                return Err(broken(Kind::Structure, what));
             }
-            at.push(found);
+            if first.is_none() && column.required {
+                let what = format!("the header has no column '{}'", column.name);
+                return Err(broken(Kind::Required, what).advise(has()));
+            }
+            at.push(first);
         }
         if at.iter().all(Option::is_none) {
-            let what = "the header has none of the columns of the schema";
-            return Err(Error::new(Kind::Structure, what).at("line 1"));
+            let what = "the header has none of the columns of the schema".to_owned();
+            return Err(broken(Kind::Structure, what).advise(has()));
         }
-        Ok(at)
+        Ok((names, at))
     }
 
-    fn check(&self, shared: &Shared, line: &Line, unclosed: Option<u32>) -> Result<()> {
-        let place = |span: Span| {
-            let bytes = shared.text.byte_range(span);
-            format!("line {}, bytes {}..{}", line.number, bytes.start, bytes.end)
-        };
-        if let Some(start) = unclosed {
-            let what = "a quoted cell is not closed before the file ends";
+    fn check(&self, shared: &Shared, line: &Line) -> Result<()> {
+        if let Some(start) = line.unclosed {
             let span = Span { start, end: line.span.end };
-            return Err(Error::new(Kind::Structure, what).at(place(span)));
+            let what = "a quoted cell is not closed";
+            let error = Error::new(Kind::Structure, what);
+            return Err(error.at(place(&shared.text, line.number, span)));
         }
         let (has, wants) = (line.cells.len(), shared.names.len());
         if has != wants || has > MOST_CELLS {
             let what = format!("the row has {has} cells, the header {wants}");
             let advice = format!("a cell that holds '{}' must be quoted", self.separator);
-            return Err(Error::new(Kind::Structure, what).at(place(line.span)).advise(advice));
+            let error = Error::new(Kind::Structure, what).advise(advice);
+            return Err(error.at(place(&shared.text, line.number, line.span)));
         }
         Ok(())
     }
 
-    /// A header line and one empty row.
+    /// A header line and one row that says nothing.
     pub fn blank(&self) -> File {
-        let names: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
         let separator = self.separator.to_string();
-        let mut text = String::new();
-        if self.header {
-            text += &names.join(&separator);
-            text += &self.line_end;
-        }
-        text += &separator.repeat(names.len().saturating_sub(1));
-        text += &self.line_end;
+        let line = |cells: Vec<String>| cells.join(&separator) + &self.line_end;
+        let names = self.columns.iter().map(|c| cells::written(&c.name, self, false));
+        let alone = self.columns.len() == 1;
+        let nothing = self.columns.iter().map(|c| cells::written(self.null(Some(c)), self, alone));
+        let mut text = if self.header { line(names.collect()) } else { String::new() };
+        text += &line(nothing.collect());
         let charsets = Charsets { channel: Some(super::Charset::Utf8), ..Charsets::default() };
-        let mut file = self.read(text.as_bytes(), &charsets).unwrap_or_else(|_| File {
+        self.read(text.as_bytes(), &charsets).unwrap_or_else(|_| File {
             text: Text::fresh("", super::Charset::Utf8),
             records: Vec::new(),
             broken: Vec::new(),
-        });
-        // A schema of one column has an empty line as its empty row.
-        if file.records.is_empty() {
-            let end = file.text.text.len() as u32;
-            let at = (0..names.len()).map(Some).collect();
-            let shared = Shared { schema: self.clone(), text: Arc::clone(&file.text), names, at };
-            let span = Span { start: end, end };
-            let cells = vec![Cell { span, quoted: false }];
-            let row = Row { shared: Arc::new(shared), cells, span, line: 2, index: 0 };
-            file.records.push(Record::Row(row));
-        }
-        file
+        })
+    }
+
+    /// The texts that mean "nothing" in a column.
+    fn nulls<'s>(&'s self, column: Option<&'s Column>) -> &'s [String] {
+        column.and_then(|c| c.nulls.as_deref()).unwrap_or(&self.nulls)
+    }
+
+    /// The one of them that is written.
+    fn null<'s>(&'s self, column: Option<&'s Column>) -> &'s str {
+        self.nulls(column).first().map_or("", String::as_str)
+    }
+
+    /// Whether a text is blank or a null marker.
+    fn is_nothing(&self, column: Option<&Column>, text: &str) -> bool {
+        let text = text.trim();
+        text.is_empty() || self.nulls(column).iter().any(|null| null.trim() == text)
     }
 }
 
-/// A file with the header and only these rows and spans of broken rows, byte for byte.
+/// Line and bytes of a span, for people.
+fn place(text: &Text, line: u32, span: Span) -> String {
+    let bytes = text.byte_range(span);
+    format!("line {line}, bytes {}..{}", bytes.start, bytes.end)
+}
+
+/// A file with what stands before its first row (the header) and only these rows, broken ones too,
+/// byte for byte and in the order of the file.
 pub fn subset(file: &File, spans: &[Span]) -> Vec<u8> {
-    let mut bytes = Vec::new();
     let text = &file.text.text;
-    let first = file
-        .records
-        .iter()
-        .map(Record::span)
-        .chain(file.broken.iter().map(|(s, _)| *s))
-        .map(|s| s.start)
-        .min()
-        .unwrap_or(text.len() as u32);
-    let with_bom = file.text.byte_range(Span { start: 0, end: first });
-    bytes.extend(&file.text.bytes[..with_bom.end]);
+    let rows = file.records.iter().map(Record::span);
+    let all = rows.chain(file.broken.iter().map(|(span, _)| *span));
+    let first = all.map(|span| span.start).min().unwrap_or(text.len() as u32);
+    let head = file.text.byte_range(Span { start: 0, end: first });
+    let mut bytes = file.text.bytes[..head.end].to_vec();
+    let mut spans = spans.to_vec();
+    spans.sort();
+    spans.dedup();
     for span in spans {
         let rest = &text.as_bytes()[span.end as usize..];
         let end = match rest {
@@ -379,7 +308,7 @@ impl Row {
             Slot::Piece(pieces) => {
                 let Some(text) = self.value(at, &pieces.cell) else { return Read::Absent };
                 let index = usize::from(at.piece).wrapping_sub(1);
-                let piece = cells::split(&text, &pieces.separators).nth(index);
+                let piece = pieces::split(&text, &pieces.separators).nth(index);
                 match (piece, text) {
                     (None, _) => Read::Absent,
                     (Some((from, to)), Cow::Borrowed(text)) => {
@@ -416,8 +345,8 @@ impl Row {
             }
             List::Split(pieces) => {
                 let Some(text) = self.value(at, &pieces.cell) else { return };
-                let count = cells::split(&text, &pieces.separators).count();
-                out.extend((1..=count as u16).map(|piece| Scope { piece, ..at }));
+                let pieces = pieces::split(&text, &pieces.separators);
+                out.extend((1..=u16::MAX).zip(pieces).map(|(piece, _)| Scope { piece, ..at }));
             }
         }
     }
@@ -437,11 +366,14 @@ impl Row {
         }
     }
 
-    /// Calls `f` with the name and text of every cell that is not empty.
+    /// Calls `f` with the name and text of every cell that holds something, also of columns that
+    /// the schema does not know.
     pub fn each_value(&self, f: &mut dyn FnMut(&str, &str)) {
-        for (name, cell) in self.shared.names.iter().zip(&self.cells) {
-            let text = cell.value(&self.shared.text.text, self.shared.schema.quote);
-            if !text.is_empty() {
+        let shared = &self.shared;
+        for ((name, column), cell) in shared.names.iter().zip(&shared.columns).zip(&self.cells) {
+            let text = cell.value(&shared.text.text, shared.schema.quote);
+            let column = column.and_then(|n| shared.schema.columns.get(n));
+            if !shared.schema.is_nothing(column, &text) {
                 f(name, &text);
             }
         }
@@ -471,14 +403,11 @@ impl Row {
         self.shared.schema.columns.get(usize::from(column))
     }
 
-    /// The text of a cell, unless it is blank or a null marker.
+    /// The text of a cell, unless it says nothing.
     fn value(&self, at: Scope, slot: &Slot) -> Option<Cow<'_, str>> {
         let cell = self.cells.get(self.cell(at, slot)?)?;
         let text = cell.value(&self.shared.text.text, self.shared.schema.quote);
-        let trimmed = text.trim();
-        let nulls = self.column(at, slot).and_then(|c| c.nulls.as_ref());
-        let nulls = nulls.unwrap_or(&self.shared.schema.nulls);
-        let nothing = trimmed.is_empty() || nulls.iter().any(|n| n == trimmed);
+        let nothing = self.shared.schema.is_nothing(self.column(at, slot), &text);
         (!nothing).then_some(text)
     }
 }

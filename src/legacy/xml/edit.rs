@@ -1,74 +1,50 @@
 //! Edits of a document: texts replaced in place, elements made where the schema has them.
+//!
+//! Writes go to a [`Tree`]; [`Editor::finish`] turns what differs from the document into text edits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::{Document, List, Path, Pieces, Slot, split};
-use crate::error::Result;
+use super::parse::Element;
+use super::tree::{Tree, local};
+use super::{Document, List, Pieces, Slot, escape};
+use crate::error::{Error, Kind, Result};
 use crate::legacy::charset::TextEdit;
+use crate::legacy::pieces::Edited;
 use crate::legacy::record::{Scope, Span, Write};
 
 /// Writes to one document.
 #[derive(Debug)]
 pub struct Editor<'r> {
-    document: &'r Document,
-    /// Elements that are made; their numbers follow those of the document.
-    made: Vec<Made>,
-    /// New texts of elements.
-    texts: BTreeMap<u32, String>,
-    /// New values of attributes.
-    attributes: BTreeMap<(u32, String), Option<String>>,
-    removed: Vec<u32>,
-    /// Element → pieces of its text; a removed one is `None`.
-    pieces: BTreeMap<u32, (Vec<Option<String>>, Vec<String>)>,
-}
-
-#[derive(Debug)]
-struct Made {
-    name: String,
-    parent: u32,
+    tree: Tree<'r>,
+    /// Texts that are edited by pieces: the element they were looked up from, the path.
+    pieces: Vec<(u32, Pieces, Edited)>,
 }
 
 impl<'r> Editor<'r> {
     pub(super) fn new(document: &'r Document) -> Self {
-        Editor {
-            document,
-            made: Vec::new(),
-            texts: BTreeMap::new(),
-            attributes: BTreeMap::new(),
-            removed: Vec::new(),
-            pieces: BTreeMap::new(),
-        }
+        Editor { tree: Tree::new(document), pieces: Vec::new() }
     }
 
-    /// Writes an element's text or an attribute; makes what is missing on the way.
+    /// Writes an element's text or an attribute; makes what is missing on the way. A text that XML
+    /// cannot hold, or that would be read as nothing or as several pieces, is an error.
     pub fn write(&mut self, at: Scope, slot: &Slot, value: Write<'_>) -> Result<()> {
         let text = match value {
-            Write::Text(text) => Some(text.to_owned()),
-            Write::Null | Write::Clear => None,
+            Write::Text(text) if !text.is_empty() => Some(text),
+            Write::Text(_) | Write::Null | Write::Clear => None,
         };
+        text.map_or(Ok(()), escape::check)?;
         let path = match slot {
             Slot::Path(path) => path,
             Slot::Piece(pieces) => {
-                let index = usize::from(at.piece).wrapping_sub(1);
-                if let Some(piece) = self.pieces_of(at, pieces).get_mut(index) {
-                    *piece = text;
-                }
-                return Ok(());
+                return self.pieces_of(at.node, pieces).set(at.piece, text, |_| Ok(()));
             }
         };
-        let node = match (self.find(at.node, path), &text) {
+        let node = match (self.tree.first(at.node, path), text) {
             (Some(node), _) => node,
             (None, None) => return Ok(()),
-            (None, Some(_)) => self.make(at.node, path),
+            (None, Some(_)) => self.tree.make(at.node, &path.steps),
         };
-        match &path.attribute {
-            Some(name) => {
-                self.attributes.insert((node, name.clone()), text);
-            }
-            None => {
-                self.texts.insert(node, text.unwrap_or_default());
-            }
-        }
+        self.tree.set(node, path.attribute.as_deref(), text);
         Ok(())
     }
 
@@ -76,18 +52,16 @@ impl<'r> Editor<'r> {
     pub fn insert(&mut self, at: Scope, list: &List) -> Result<Scope> {
         match list {
             List::Elements(path) => {
-                let (last, above) =
-                    path.steps.split_last().map_or((None, &[][..]), |(l, a)| (Some(l), a));
-                let parent = Path { steps: above.to_vec(), attribute: None };
-                let parent =
-                    self.find(at.node, &parent).unwrap_or_else(|| self.make(at.node, &parent));
-                let node = last.map_or(parent, |step| self.make_step(parent, step));
+                let Some((last, above)) = path.steps.split_last() else {
+                    return Err(Error::new(Kind::Internal, "the path of a list is empty"));
+                };
+                let parent = self.tree.make(at.node, above);
+                let node = self.tree.make_one(parent, last);
                 Ok(Scope { node, ..Scope::default() })
             }
             List::Split(pieces) => {
-                let list = self.pieces_of(at, pieces);
-                list.push(Some(String::new()));
-                Ok(Scope { piece: list.len() as u16, ..at })
+                let piece = self.pieces_of(at.node, pieces).push()?;
+                Ok(Scope { piece, ..at })
             }
         }
     }
@@ -95,295 +69,213 @@ impl<'r> Editor<'r> {
     /// Removes an element or a piece.
     pub fn remove(&mut self, list: &List, item: Scope) -> Result<()> {
         match list {
-            List::Elements(_) => self.removed.push(item.node),
+            List::Elements(_) if item.node == 0 => {
+                Err(Error::new(Kind::Value, "the root element cannot be removed"))
+            }
+            List::Elements(_) => {
+                self.tree.removed.insert(item.node);
+                Ok(())
+            }
             List::Split(pieces) => {
-                let index = usize::from(item.piece).wrapping_sub(1);
-                if let Some(piece) = self.pieces_of(item, pieces).get_mut(index) {
-                    *piece = None;
-                }
+                self.pieces_of(item.node, pieces).set(item.piece, None, |_| Ok(()))
             }
         }
-        Ok(())
     }
 
-    fn original(&self) -> u32 {
-        self.document.shared.elements.len() as u32
-    }
-
-    /// The element at a path: of the document, else one that was made.
-    fn find(&self, from: u32, path: &Path) -> Option<u32> {
-        if from < self.original()
-            && let Some(node) = self.document.find(from, path)
-        {
-            return Some(node);
-        }
-        let mut node = from;
-        for step in &path.steps {
-            let below = |n: &u32| {
-                self.made[*n as usize].parent == node && self.made[*n as usize].name == step.name
-            };
-            let made = (0..self.made.len() as u32).find(below).map(|n| n + self.original());
-            let there = || {
-                let element = self.document.shared.elements.get(node as usize)?;
-                let named = |c: &&u32| {
-                    step.is_named(self.document.name(&self.document.shared.elements[**c as usize]))
-                        && step.predicates.iter().all(|p| self.document.holds(**c, p))
-                };
-                element.children.iter().find(named).copied()
-            };
-            node = there().or(made)?;
-        }
-        Some(node)
-    }
-
-    fn make(&mut self, from: u32, path: &Path) -> u32 {
-        let mut node = from;
-        for n in 0..path.steps.len() {
-            let one = Path { steps: vec![path.steps[n].clone()], attribute: None };
-            node = match self.find(node, &one) {
-                Some(found) => found,
-                None => self.make_step(node, &path.steps[n]),
-            };
-        }
-        node
-    }
-
-    /// A new element, with what its predicates demand.
-    fn make_step(&mut self, parent: u32, step: &super::path::Step) -> u32 {
-        let node = self.original() + self.made.len() as u32;
-        self.made.push(Made { name: step.name.clone(), parent });
-        for predicate in &step.predicates {
-            let target = self.make(node, &predicate.path);
-            let value = predicate.values.first().cloned().unwrap_or_default();
-            match &predicate.path.attribute {
-                Some(name) => {
-                    self.attributes.insert((target, name.clone()), Some(value));
-                }
-                None => {
-                    self.texts.insert(target, value);
-                }
-            }
-        }
-        node
-    }
-
-    fn pieces_of(&mut self, at: Scope, pieces: &Pieces) -> &mut Vec<Option<String>> {
-        let node =
-            self.find(at.node, &pieces.path).unwrap_or_else(|| self.make(at.node, &pieces.path));
-        let text = self.document.value(at, &pieces.path).unwrap_or_default().into_owned();
-        let entry = self.pieces.entry(node).or_insert_with(|| {
-            let list = split(&text, &pieces.separators).map(|(a, b)| Some(text[a..b].to_owned()));
-            (list.collect(), pieces.separators.clone())
+    fn pieces_of(&mut self, node: u32, pieces: &Pieces) -> &mut Edited {
+        let mine = |(from, other, _): &(u32, Pieces, Edited)| *from == node && other == pieces;
+        let found = self.pieces.iter().position(mine).unwrap_or_else(|| {
+            let path = &pieces.path;
+            let at = self.tree.first(node, path);
+            let text = at.and_then(|at| self.tree.value_of(at, path.attribute.as_deref()));
+            let edited = Edited::new(&text.unwrap_or_default(), &pieces.separators);
+            self.pieces.push((node, pieces.clone(), edited));
+            self.pieces.len() - 1
         });
-        &mut entry.0
+        &mut self.pieces[found].2
     }
 
     /// The edits, in document order.
     pub fn finish(mut self) -> Result<Vec<TextEdit>> {
-        self.join_pieces();
-        let mut edits: Vec<TextEdit> = Vec::new();
-        for node in &self.removed {
-            if *node < self.original() {
-                edits.push(TextEdit { span: self.with_space(*node), text: String::new() });
+        for (node, pieces, edited) in std::mem::take(&mut self.pieces) {
+            let text = edited.joined();
+            let at = Scope { node, ..Scope::default() };
+            self.write(at, &Slot::Path(pieces.path), Write::Text(&text))?;
+        }
+        let tree = &self.tree;
+        let mut out = Edits { tree, edits: Vec::new(), replaced: HashSet::new() };
+        for node in tree.touched() {
+            if let (false, Some(element)) = (tree.gone(node), tree.document.element(node)) {
+                out.attributes(node, element);
+                out.inside(node, element);
             }
         }
-        let gone = edits.clone();
-        let inside = |at: u32| gone.iter().any(|e| e.span.start <= at && at < e.span.end);
-        for (node, text) in &self.texts {
-            if *node < self.original()
-                && !inside(self.document.shared.elements[*node as usize].start.start)
-            {
-                edits.extend(self.text_edit(*node, text));
-            }
+        for node in &tree.removed {
+            let element = tree.document.element(*node).filter(|e| !tree.gone(e.parent));
+            out.edits.extend(element.map(|element| {
+                let start = out.space_before(element).unwrap_or(element.start.start);
+                let span = Span { start, end: element.span().end };
+                TextEdit { span, text: String::new() }
+            }));
         }
-        for ((node, name), value) in &self.attributes {
-            if *node < self.original() {
-                edits.extend(self.attribute_edit(*node, name, value.as_deref()));
-            }
-        }
-        edits.extend(self.insertions());
-        edits.sort_by_key(|e| (e.span.start, e.span.end));
+        let mut edits = out.edits;
+        edits.sort_by_key(|e| e.span);
         Ok(edits)
     }
+}
 
-    fn join_pieces(&mut self) {
-        for (node, (pieces, separators)) in std::mem::take(&mut self.pieces) {
-            let elements = &self.document.shared.elements;
-            let old = elements.get(node as usize).map(|e| e.text(&self.document.shared.text.text));
-            let old = old.unwrap_or_default();
-            let used = separators.iter().find(|s| old.contains(s.as_str())).or(separators.first());
-            let left: Vec<&str> = pieces.iter().flatten().map(String::as_str).collect();
-            self.texts.insert(node, left.join(used.map_or("", String::as_str)));
+/// The edits while they are made.
+struct Edits<'t> {
+    tree: &'t Tree<'t>,
+    edits: Vec<TextEdit>,
+    /// Where texts begin that are replaced.
+    replaced: HashSet<u32>,
+}
+
+impl Edits<'_> {
+    fn source(&self) -> &str {
+        &self.tree.document.shared.text.text
+    }
+
+    fn replace(&mut self, start: u32, end: u32, text: String) {
+        self.edits.push(TextEdit { span: Span { start, end }, text });
+    }
+
+    /// New values in the quotes that are there, new attributes behind the others.
+    fn attributes(&mut self, node: u32, element: &Element) {
+        let mut new = String::new();
+        for (name, value) in self.tree.attributes.get(&node).into_iter().flatten() {
+            let Some(there) = self.tree.document.attribute(element, name) else {
+                new += &attribute(name, value);
+                continue;
+            };
+            let Span { start, end } = there.value;
+            let raw = &self.source()[start as usize..end as usize];
+            let quote = self.source()[end as usize..].chars().next().unwrap_or('"');
+            let old = escape::unescape(raw);
+            let blank = value.is_empty() && old.trim().is_empty();
+            if old != value.as_str() && !blank {
+                self.replace(start, end, escape::attribute(value, quote));
+            }
+        }
+        if !new.is_empty() {
+            // Behind the closing quote of the last one.
+            let at = element.attributes.last().map_or(element.name.end, |a| a.value.end + 1);
+            self.replace(at, at, new);
         }
     }
 
-    fn text_edit(&self, node: u32, text: &str) -> Option<TextEdit> {
-        let source = &self.document.shared.text.text;
-        let element = &self.document.shared.elements[node as usize];
+    /// The new text of an element, and new elements in it.
+    fn inside(&mut self, node: u32, element: &Element) {
+        let text = self.tree.texts.get(&node);
+        let made = self.tree.made_in(node);
+        if element.end.is_some() {
+            if let Some(text) = text {
+                self.text(element, text);
+            }
+            return self.elements(node, element, &made);
+        }
+        let mut inside = text.map_or(String::new(), |text| escape::text(text));
+        made.iter().for_each(|child| inside += &rendered(self.tree, *child));
+        if !inside.is_empty() {
+            let name = self.tree.document.name(element);
+            let end = element.start.end;
+            self.replace(end - 2, end, format!(">{inside}</{name}>"));
+        }
+    }
+
+    /// Puts a text in place of the first that counts, and takes the others away. Comments and
+    /// elements between them stay.
+    fn text(&mut self, element: &Element, text: &str) {
+        let source = &self.tree.document.shared.text.text;
         let old = element.text(source);
         if old == text || (text.is_empty() && old.trim().is_empty()) {
-            return None;
+            return;
         }
-        let name = self.document.name(element);
-        let Some(_) = element.end else {
-            let span = Span { start: element.start.end - 2, end: element.start.end };
-            return Some(TextEdit { span, text: format!(">{}</{name}>", escape(text)) });
+        let mut counting = element.counting(source);
+        let Some(first) = counting.next().or(element.texts.first()) else {
+            let at = element.start.end;
+            return self.replace(at, at, escape::text(text));
         };
-        // In mixed content the first text is replaced, and the elements stay.
-        let span = match (element.children.is_empty(), element.pieces.first()) {
-            (true, _) => element.content(),
-            (false, Some(piece)) => piece.span,
-            (false, None) => Span { start: element.start.end, end: element.start.end },
-        };
-        Some(TextEdit { span, text: escape(text) })
-    }
-
-    fn attribute_edit(&self, node: u32, name: &str, value: Option<&str>) -> Option<TextEdit> {
-        let element = &self.document.shared.elements[node as usize];
-        let source = &self.document.shared.text.text;
-        match (element.attribute(source, name), value) {
-            (Some(span), value) => {
-                let new = quoted(value.unwrap_or(""));
-                (self.document.shared.text.slice(span) != new)
-                    .then_some(TextEdit { span, text: new })
-            }
-            (None, Some(value)) => {
-                let at = element.name.end;
-                let text = format!(" {name}=\"{}\"", quoted(value));
-                Some(TextEdit { span: Span { start: at, end: at }, text })
-            }
-            (None, None) => None,
+        self.replaced.insert(first.span.start);
+        self.replace(first.span.start, first.span.end, escape::text(text));
+        for other in counting {
+            self.replaced.insert(other.span.start);
+            self.replace(other.span.start, other.span.end, String::new());
         }
     }
 
-    /// New elements below elements of the document: one edit per place, in schema order.
-    fn insertions(&self) -> Vec<TextEdit> {
-        let mut places: BTreeMap<(u32, bool), (Span, String)> = BTreeMap::new();
-        for (n, made) in self.made.iter().enumerate() {
-            let node = self.original() + n as u32;
-            if made.parent >= self.original() || self.removed.contains(&node) {
-                continue;
-            }
-            let (at, space, open) = self.place(made);
-            let key = (at, open);
-            let entry = places.entry(key).or_insert_with(|| {
-                let end = if open { at + 2 } else { at };
-                (Span { start: at, end }, String::new())
-            });
-            entry.1 += &space;
-            entry.1 += &self.rendered(node);
-        }
-        let close = |parent_open: bool, text: String, at: u32| {
-            if !parent_open {
-                return text;
-            }
-            let element = self
-                .document
-                .shared
-                .elements
+    /// New elements, each beside the sibling that the schema has next to it, with that sibling's
+    /// white space. Those for one place come in one edit.
+    fn elements(&mut self, node: u32, element: &Element, made: &[u32]) {
+        let schema = &self.tree.document.shared.schema;
+        let order = schema.children(self.tree.names_to(node));
+        let rank = |name: &str| order.iter().position(|d| d.name == local(name));
+        let siblings: Vec<(&Element, &str)> = element
+            .children
+            .iter()
+            .filter_map(|child| self.tree.document.element(*child))
+            .map(|sibling| (sibling, self.tree.document.name(sibling)))
+            .collect();
+        let mut places: BTreeMap<u32, String> = BTreeMap::new();
+        for child in made {
+            let name = self.tree.name(*child);
+            let mine = rank(name);
+            let same = siblings.iter().rfind(|(_, other)| *other == name);
+            let before = siblings
                 .iter()
-                .find(|e| e.end.is_none() && e.start.end == at + 2);
-            let name = element.map_or("", |e| self.document.name(e));
-            format!(">{text}</{name}>")
-        };
-        places
-            .into_iter()
-            .map(|((at, open), (span, text))| TextEdit { span, text: close(open, text, at) })
-            .collect()
-    }
-
-    /// Where a new element goes: behind the last sibling that the schema has before it; its white
-    /// space is the sibling's. The third value: the parent is `<a/>` and must be opened.
-    fn place(&self, made: &Made) -> (u32, String, bool) {
-        let elements = &self.document.shared.elements;
-        let parent = &elements[made.parent as usize];
-        if parent.end.is_none() {
-            return (parent.start.end - 2, String::new(), true);
+                .rfind(|(_, o)| mine.is_some() && rank(o) <= mine && rank(o).is_some());
+            let after = siblings.iter().find(|(_, o)| mine.is_some() && rank(o) > mine);
+            let (at, beside) = match (same.or(before), after, siblings.last()) {
+                (Some((sibling, _)), ..) => (sibling.span().end, Some(*sibling)),
+                (None, Some((sibling, _)), _) => {
+                    let start = sibling.start.start;
+                    (self.space_before(sibling).unwrap_or(start), Some(*sibling))
+                }
+                (None, None, Some((sibling, _))) => (sibling.span().end, Some(*sibling)),
+                (None, None, None) => (element.start.end, None),
+            };
+            let space = beside.and_then(|sibling| {
+                let from = self.space_before(sibling)? as usize;
+                Some(&self.source()[from..sibling.start.start as usize])
+            });
+            let text = format!("{}{}", space.unwrap_or(""), rendered(self.tree, *child));
+            *places.entry(at).or_default() += &text;
         }
-        let order = self.document.shared.schema.children(&self.names_to(made.parent));
-        let rank = |name: &str| order.iter().position(|d| d.name == name);
-        let mine = rank(&made.name);
-        let before = |c: &&u32| {
-            let other = rank(self.document.name(&elements[**c as usize]));
-            mine.is_none() || other.is_none_or(|o| Some(o) <= mine)
-        };
-        let sibling = parent.children.iter().rfind(before);
-        match sibling {
-            Some(sibling) => {
-                let at = end_of(&elements[*sibling as usize]).end;
-                (at, self.space_before(*sibling), false)
-            }
-            None => {
-                let first = parent.children.first();
-                (parent.start.end, first.map_or(String::new(), |f| self.space_before(*f)), false)
-            }
+        for (at, text) in places {
+            self.replace(at, at, text);
         }
     }
 
-    fn names_to(&self, node: u32) -> Vec<String> {
-        let elements = &self.document.shared.elements;
-        let mut names = Vec::new();
-        let mut at = node;
-        while at != 0 {
-            names.push(self.document.name(&elements[at as usize]).to_owned());
-            at = elements[at as usize].parent;
-        }
-        names.reverse();
-        names
-    }
-
-    fn rendered(&self, node: u32) -> String {
-        let made = &self.made[(node - self.original()) as usize];
-        let mut text = format!("<{}", made.name);
-        for ((_, name), value) in
-            self.attributes.range((node, String::new())..(node + 1, String::new()))
-        {
-            text += &format!(" {name}=\"{}\"", quoted(value.as_deref().unwrap_or("")));
-        }
-        text.push('>');
-        text += &escape(self.texts.get(&node).map_or("", String::as_str));
-        for n in 0..self.made.len() as u32 {
-            let child = self.original() + n;
-            if self.made[n as usize].parent == node && !self.removed.contains(&child) {
-                text += &self.rendered(child);
-            }
-        }
-        text + &format!("</{}>", made.name)
-    }
-
-    fn space_before(&self, node: u32) -> String {
-        let span = self.with_space(node);
-        let start = self.document.shared.elements[node as usize].start.start;
-        self.document.shared.text.slice(Span { start: span.start, end: start }).to_owned()
-    }
-
-    /// An element with the white space before it.
-    fn with_space(&self, node: u32) -> Span {
-        let element = &self.document.shared.elements[node as usize];
-        let before = &self.document.shared.text.text[..element.start.start as usize];
-        let start = before.trim_end_matches([' ', '\t', '\r', '\n']).len() as u32;
-        Span { start, end: end_of(element).end }
+    /// Where the white space before an element begins, if there is some and it stays.
+    fn space_before(&self, element: &Element) -> Option<u32> {
+        let parent = self.tree.document.element(element.parent)?;
+        let end = element.start.start;
+        let at = parent.texts.partition_point(|p| p.span.end < end);
+        let piece = parent.texts.get(at).filter(|p| p.span.end == end)?;
+        let layout = parent.is_layout(at, self.source());
+        let stays = layout && !self.replaced.contains(&piece.span.start);
+        stays.then_some(piece.span.start)
     }
 }
 
-fn end_of(element: &super::Element) -> Span {
-    element.end.unwrap_or(element.start)
-}
-
-fn quoted(text: &str) -> String {
-    escape(text).replace('"', "&quot;").replace('\'', "&apos;")
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '\r' => out += "&#13;",
-            c => out.push(c),
-        }
+/// An element that is made, with all that is in it.
+fn rendered(tree: &Tree, node: u32) -> String {
+    let name = tree.name(node);
+    let mut text = format!("<{name}");
+    for (name, value) in tree.attributes.get(&node).into_iter().flatten() {
+        text += &attribute(name, value);
     }
-    out
+    let mut inside = tree.texts.get(&node).map_or(String::new(), |text| escape::text(text));
+    for child in tree.made_in(node) {
+        inside += &rendered(tree, child);
+    }
+    if inside.is_empty() && tree.attributes.contains_key(&node) {
+        return text + "/>";
+    }
+    text + &format!(">{inside}</{name}>")
+}
+
+fn attribute(name: &str, value: &str) -> String {
+    format!(" {name}=\"{}\"", escape::attribute(value, '"'))
 }

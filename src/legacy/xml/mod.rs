@@ -5,21 +5,27 @@
 //! rest of the document stays byte for byte. No schema is needed to read. A document type is
 //! refused: entities of one's own are how XML explodes.
 
+mod document;
 mod edit;
+mod escape;
 mod parse;
 mod path;
+mod tag;
 #[cfg(test)]
 mod tests;
+mod tree;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charset, Charsets, Text};
-use super::record::{File, Read, Record, Scope, Span, Unknown};
+use super::pieces;
+use super::record::{File, Record, Unknown};
 use crate::error::{Error, Kind, Result, nearest};
+pub use document::Document;
+use document::Shared;
 pub use edit::Editor;
-use parse::Element;
 pub use path::{Path, Predicate};
+pub use tag::MOST_ATTRIBUTES;
 
 /// A document is no larger than this.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -84,19 +90,6 @@ pub struct Pieces {
     separators: Vec<String>,
 }
 
-/// A document.
-#[derive(Debug, Clone)]
-pub struct Document {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    schema: Schema,
-    text: Arc<Text>,
-    elements: Vec<Element>,
-}
-
 impl Schema {
     /// The place of slots that are looked up from the root element.
     pub fn root(&self) -> Place {
@@ -116,17 +109,19 @@ impl Schema {
     /// Resolves `a/b` (each such element) and `a/b split "/" or ","`.
     pub fn list(&self, at: &Place, name: &str) -> Result<(List, Place), Unknown> {
         if let Some((path, separators)) = name.split_once(" split ") {
-            let separators = separators
-                .split(" or ")
-                .map(|s| s.trim().trim_matches(['"', '\'']).to_owned())
-                .filter(|s| !s.is_empty());
-            let pieces = Pieces { path: self.path(at, path)?, separators: separators.collect() };
+            let separators = pieces::separators(separators)?;
+            let pieces = Pieces { path: self.path(at, path)?, separators };
             let place = Place { names: at.names.clone(), pieces: Some(pieces.clone()) };
             return Ok((List::Split(pieces), place));
         }
         let path = self.path(at, name)?;
+        if path.attribute.is_some() || path.steps.is_empty() {
+            let what = format!("'{}' is no list: there is one of it", name.trim());
+            let hint = Some("name an element, or write `… split \",\"`".to_owned());
+            return Err(Unknown { what, hint });
+        }
         let mut names = at.names.clone();
-        names.extend(path.names());
+        names.extend(path.names().map(str::to_owned));
         Ok((List::Elements(path), Place { names, pieces: None }))
     }
 
@@ -136,8 +131,7 @@ impl Schema {
             return Ok(path);
         }
         let mut known = &self.elements;
-        let below: Vec<&str> =
-            at.names.iter().map(String::as_str).chain(path.names_ref()).collect();
+        let below: Vec<&str> = at.names.iter().map(String::as_str).chain(path.names()).collect();
         for (n, step) in below.iter().enumerate() {
             let Some(def) = known.iter().find(|d| d.name == *step) else {
                 let above = below[..n].join("/");
@@ -169,11 +163,9 @@ impl Schema {
             let what = format!("the document has {} bytes, the limit is {MOST_BYTES}", bytes.len());
             return Err(Error::new(Kind::TooLarge, what));
         }
-        let text = Text::decode(bytes, declared(bytes), charsets)?;
+        let text = Text::decode(bytes, declared(bytes, charsets)?, charsets)?;
         let elements = parse::parse(&text)?;
-        let shared = Shared { schema: self.clone(), text: Arc::clone(&text), elements };
-        let record = Record::Xml(Document { shared: Arc::new(shared) });
-        Ok(File { text, records: vec![record], broken: Vec::new() })
+        Ok(self.file(text, elements))
     }
 
     /// The whole skeleton with every leaf empty.
@@ -190,8 +182,12 @@ impl Schema {
         self.skeleton(&root, &mut text);
         let text = Text::fresh(&text, Charset::Utf8);
         let elements = parse::parse(&text).unwrap_or_default();
+        self.file(text, elements)
+    }
+
+    fn file(&self, text: Arc<Text>, elements: Vec<parse::Element>) -> File {
         let shared = Shared { schema: self.clone(), text: Arc::clone(&text), elements };
-        let record = Record::Xml(Document { shared: Arc::new(shared) });
+        let record = Record::Xml(Document::new(shared));
         File { text, records: vec![record], broken: Vec::new() }
     }
 
@@ -204,193 +200,47 @@ impl Schema {
         *text += &format!("</{}>{}", def.name, self.line_end);
     }
 
-    /// The children of an element, by the names on the way to it.
-    fn children(&self, names: &[String]) -> &[ElementDef] {
+    /// The children of an element in their order, by the names on the way to it.
+    fn children<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> &[ElementDef] {
         let mut known = &self.elements[..];
         for name in names {
-            let Some(def) = known.iter().find(|d| d.name == *name) else { return &[] };
+            let Some(def) = known.iter().find(|d| d.name == name) else { return &[] };
             known = &def.children;
         }
         known
     }
 }
 
-/// The encoding that the XML declaration names. It is ASCII in every charset but UTF-16, which a
-/// byte order mark tells.
-fn declared(bytes: &[u8]) -> Option<Charset> {
-    let head = &bytes[..bytes.len().min(200)];
-    let head: String = head.iter().map(|b| char::from(*b)).collect();
-    let declaration = head.split_once("<?xml")?.1.split_once("?>")?.0;
-    let value = declaration.split_once("encoding")?.1.split_once(['"', '\''])?.1;
-    Charset::named(value.split(['"', '\'']).next()?)
-}
-
-impl Document {
-    /// The document's text.
-    pub fn text(&self) -> &Arc<Text> {
-        &self.shared.text
+/// The charset that the bytes themselves tell: by the encoding in the XML declaration, which is
+/// ASCII in every charset but UTF-16; UTF-16 without a byte order mark by its zeros
+/// (<https://www.w3.org/TR/xml/#sec-guessing>). An encoding that nobody knows is an error unless the
+/// channel says one.
+fn declared(bytes: &[u8], charsets: &Charsets) -> Result<Option<Charset>> {
+    match bytes {
+        [b'<', 0, _, 0, ..] => return Ok(Some(Charset::Utf16Le)),
+        [0, b'<', 0, _, ..] => return Ok(Some(Charset::Utf16Be)),
+        _ => {}
     }
-
-    /// All of it.
-    pub fn span(&self) -> Span {
-        Span { start: 0, end: self.shared.text.text.len() as u32 }
-    }
-
-    /// Reads a slot; white space alone is nothing.
-    pub fn read(&self, at: Scope, slot: &Slot) -> Read<'_> {
-        match slot {
-            Slot::Path(path) => self.value(at, path).map_or(Read::Absent, Read::Text),
-            Slot::Piece(pieces) => {
-                let Some(text) = self.value(at, &pieces.path) else { return Read::Absent };
-                let index = usize::from(at.piece).wrapping_sub(1);
-                let piece = split(&text, &pieces.separators).nth(index);
-                piece.map_or(Read::Absent, |(a, b)| Read::Text(Cow::Owned(text[a..b].to_owned())))
-            }
+    let head: String = bytes.iter().take(200).map(|b| char::from(*b)).collect();
+    let head = head.trim_start_matches("\u{EF}\u{BB}\u{BF}").trim_start();
+    let Some(name) = encoding(head) else { return Ok(None) };
+    match Charset::named(name) {
+        // It has been written anew in another charset, and the declaration stayed.
+        Some(Charset::Utf16Le | Charset::Utf16Be) => Ok(None),
+        Some(charset) => Ok(Some(charset)),
+        None if charsets.channel.is_some() => Ok(None),
+        None => {
+            let what = format!("the XML declares the encoding '{name}', which is not known");
+            Err(Error::new(Kind::NotSupported, what)
+                .at("line 1")
+                .advise("set the channel's charset, or send UTF-8 or GB18030"))
         }
-    }
-
-    /// Where a slot stands.
-    pub fn slot_span(&self, at: Scope, slot: &Slot) -> Span {
-        let path = match slot {
-            Slot::Path(path) => path,
-            Slot::Piece(pieces) => &pieces.path,
-        };
-        let nowhere = || {
-            let end = self.shared.elements.get(at.node as usize).map_or(0, |e| e.start.end);
-            Span { start: end, end }
-        };
-        let Some(node) = self.find(at.node, path) else { return nowhere() };
-        let element = &self.shared.elements[node as usize];
-        match &path.attribute {
-            None => element.content(),
-            Some(name) => element.attribute(&self.shared.text.text, name).unwrap_or_else(nowhere),
-        }
-    }
-
-    /// Appends the elements of a list, or the pieces of a text.
-    pub fn list(&self, at: Scope, list: &List, out: &mut Vec<Scope>) {
-        match list {
-            List::Elements(path) => self.each(at.node, path, &mut |node| {
-                out.push(Scope { node, ..Scope::default() });
-                false
-            }),
-            List::Split(pieces) => {
-                let Some(text) = self.value(at, &pieces.path) else { return };
-                let count = split(&text, &pieces.separators).count();
-                out.extend((1..=count as u16).map(|piece| Scope { piece, ..at }));
-            }
-        }
-    }
-
-    /// Whether `inner` is `outer` or inside it.
-    pub fn within(&self, inner: Scope, outer: Scope) -> bool {
-        let mut node = inner.node;
-        while node > outer.node {
-            let Some(element) = self.shared.elements.get(node as usize) else { return false };
-            node = element.parent;
-        }
-        let same = node == outer.node;
-        same && (outer.piece == 0 || inner.node != outer.node || outer.piece == inner.piece)
-    }
-
-    /// `root`, `line`, `index`.
-    pub fn about(&self, name: &str) -> Option<Cow<'_, str>> {
-        match name {
-            "root" => Some(Cow::Borrowed(self.name(self.shared.elements.first()?))),
-            "line" => Some(Cow::Borrowed("1")),
-            "index" => Some(Cow::Borrowed("0")),
-            _ => None,
-        }
-    }
-
-    /// Calls `f` with the path and text of every element and attribute that holds something.
-    pub fn each_value(&self, f: &mut dyn FnMut(&str, &str)) {
-        let elements = &self.shared.elements;
-        let mut paths: Vec<String> = Vec::with_capacity(elements.len());
-        for (n, element) in elements.iter().enumerate() {
-            let path = match (n, paths.get(element.parent as usize)) {
-                (0, _) => String::new(),
-                (_, Some(above)) if !above.is_empty() => format!("{above}/{}", self.name(element)),
-                _ => self.name(element).to_owned(),
-            };
-            if let Some(text) = self.text_of(element) {
-                f(&path, &text);
-            }
-            for (name, span) in element.attributes(&self.shared.text.text) {
-                let value = parse::unescape(self.shared.text.slice(span));
-                if !value.trim().is_empty() {
-                    let slash = if path.is_empty() { "" } else { "/" };
-                    f(&format!("{path}{slash}@{name}"), &value);
-                }
-            }
-            paths.push(path);
-        }
-    }
-
-    /// Starts editing.
-    pub fn edit(&self) -> Editor<'_> {
-        Editor::new(self)
-    }
-
-    fn name(&self, element: &Element) -> &str {
-        self.shared.text.slice(element.name)
-    }
-
-    fn value(&self, at: Scope, path: &Path) -> Option<Cow<'_, str>> {
-        let element = self.shared.elements.get(self.find(at.node, path)? as usize)?;
-        let text = match &path.attribute {
-            None => return self.text_of(element),
-            Some(name) => {
-                let span = element.attribute(&self.shared.text.text, name)?;
-                parse::unescape(self.shared.text.slice(span))
-            }
-        };
-        (!text.trim().is_empty()).then_some(text)
-    }
-
-    fn text_of(&self, element: &Element) -> Option<Cow<'_, str>> {
-        let text = element.text(&self.shared.text.text);
-        (!text.trim().is_empty()).then_some(text)
-    }
-
-    /// The first element at a path, in document order, whose predicates all hold.
-    fn find(&self, from: u32, path: &Path) -> Option<u32> {
-        let mut found = None;
-        self.each(from, path, &mut |node| {
-            found = Some(node);
-            true
-        });
-        found
-    }
-
-    /// Calls `f` for every element at a path until it gives true.
-    fn each(&self, from: u32, path: &Path, f: &mut dyn FnMut(u32) -> bool) {
-        self.walk(from, &path.steps, f);
-    }
-
-    fn walk(&self, node: u32, steps: &[path::Step], f: &mut dyn FnMut(u32) -> bool) -> bool {
-        let Some((step, rest)) = steps.split_first() else { return f(node) };
-        let Some(element) = self.shared.elements.get(node as usize) else { return false };
-        for child in &element.children {
-            let fits = step.is_named(self.name(&self.shared.elements[*child as usize]))
-                && step.predicates.iter().all(|p| self.holds(*child, p));
-            if fits && self.walk(*child, rest, f) {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn holds(&self, node: u32, predicate: &Predicate) -> bool {
-        if predicate.steers {
-            return true;
-        }
-        let at = Scope { node, ..Scope::default() };
-        self.value(at, &predicate.path).is_some_and(|v| predicate.values.iter().any(|w| *w == v))
     }
 }
 
-/// The pieces of a text, as trimmed ranges.
-fn split<'t>(text: &'t str, separators: &'t [String]) -> impl Iterator<Item = (usize, usize)> + 't {
-    super::delimited::pieces(text, separators)
+fn encoding(head: &str) -> Option<&str> {
+    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0;
+    let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    Some(value[1..].split_once(quote)?.0)
 }

@@ -5,13 +5,11 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::{MOST_DEPTH, MOST_ELEMENTS};
+use super::tag::{self, Attribute};
+use super::{MOST_DEPTH, MOST_ELEMENTS, escape};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::charset::Text;
 use crate::legacy::record::Span;
-
-/// A start tag is no longer than this.
-const MOST_TAG: u32 = 1 << 20;
 
 /// An element; the root is number 0, parents come before their children.
 #[derive(Debug, Clone)]
@@ -19,12 +17,13 @@ pub(super) struct Element {
     pub name: Span,
     pub parent: u32,
     pub children: Vec<u32>,
+    pub attributes: Vec<Attribute>,
     /// The start tag, or the whole of `<a/>`.
     pub start: Span,
     /// The end tag; `None` for `<a/>`.
     pub end: Option<Span>,
-    /// Texts directly inside.
-    pub pieces: Vec<Piece>,
+    /// Texts directly inside, layout too.
+    pub texts: Vec<Piece>,
 }
 
 /// A text directly inside an element.
@@ -62,14 +61,15 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
                     elements[node as usize].end = Some(span);
                 }
             }
-            Event::Text(_) | Event::GeneralRef(_) | Event::CData(_) => {
-                let cdata = source[span.start as usize..].starts_with("<![CDATA[");
-                match open.last() {
-                    Some(node) => elements[*node as usize].pieces.push(Piece { span, cdata }),
-                    None if source[span.start as usize..span.end as usize].trim().is_empty() => {}
-                    None => return Err(broken(text, span.start, "text outside the root element")),
-                }
-            }
+            Event::Text(_) | Event::GeneralRef(_) => match open.last() {
+                Some(node) => elements[*node as usize].add_text(span),
+                None if text.slice(span).trim().is_empty() => {}
+                None => return Err(broken(text, span.start, "text outside the root element")),
+            },
+            Event::CData(_) => match open.last() {
+                Some(node) => elements[*node as usize].texts.push(Piece { span, cdata: true }),
+                None => return Err(broken(text, span.start, "text outside the root element")),
+            },
             Event::DocType(_) => {
                 let what = "a document type (DTD) is not accepted".to_owned();
                 return Err(located(Kind::Structure, text, span.start, what)
@@ -92,29 +92,23 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
 
 fn add(text: &Text, elements: &mut Vec<Element>, open: &[u32], start: Span) -> Result<u32> {
     let node = elements.len() as u32;
-    if elements.len() >= MOST_ELEMENTS || start.end - start.start > MOST_TAG {
-        let what =
-            format!("more than {MOST_ELEMENTS} elements, or a tag of more than {MOST_TAG} bytes");
+    if elements.len() >= MOST_ELEMENTS {
+        let what = format!("there are more than {MOST_ELEMENTS} elements");
         return Err(located(Kind::TooLarge, text, start.start, what));
     }
     if open.is_empty() && !elements.is_empty() {
         return Err(broken(text, start.start, "a second root element"));
     }
-    let tag = text.slice(start);
-    let length = tag[1..].find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(0);
-    let name = Span { start: start.start + 1, end: start.start + 1 + length as u32 };
+    let (name, attributes) = tag::read(text.slice(start), start.start).map_err(|wrong| {
+        let at = start.start + wrong.at as u32;
+        located(wrong.kind, text, at, format!("the XML is broken: {}", wrong.what))
+    })?;
     let parent = open.last().copied().unwrap_or(0);
     if let Some(above) = open.last() {
         elements[*above as usize].children.push(node);
     }
-    elements.push(Element {
-        name,
-        parent,
-        children: Vec::new(),
-        start,
-        end: None,
-        pieces: Vec::new(),
-    });
+    let (children, texts) = (Vec::new(), Vec::new());
+    elements.push(Element { name, parent, children, attributes, start, end: None, texts });
     Ok(node)
 }
 
@@ -123,20 +117,25 @@ fn broken(text: &Text, at: u32, what: &str) -> Error {
 }
 
 fn located(kind: Kind, text: &Text, at: u32, what: String) -> Error {
-    let at = at.min(text.text.len() as u32);
-    let before = text.text.as_bytes().get(..at as usize).unwrap_or(&[]);
-    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-    let span = Span { start: at, end: at };
-    // A position inside a character is moved back to its start.
-    let byte = if text.text.is_char_boundary(at as usize) {
-        text.byte_range(span).start
-    } else {
-        at as usize
-    };
+    // A place inside a character is moved back to its start.
+    let mut at = (at as usize).min(text.text.len());
+    while !text.text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let line = text.text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+    let byte = text.byte_range(Span { start: at as u32, end: at as u32 }).start;
     Error::new(kind, what).at(format!("line {line}, byte {byte}"))
 }
 
 impl Element {
+    /// A text and the references in it are one.
+    fn add_text(&mut self, span: Span) {
+        match self.texts.last_mut() {
+            Some(last) if !last.cdata && last.span.end == span.start => last.span.end = span.end,
+            _ => self.texts.push(Piece { span, cdata: false }),
+        }
+    }
+
     /// Between the tags; behind the name of `<a/>`.
     pub(super) fn content(&self) -> Span {
         match self.end {
@@ -145,95 +144,61 @@ impl Element {
         }
     }
 
-    /// The texts directly inside, unescaped.
+    /// The whole, with both tags.
+    pub(super) fn span(&self) -> Span {
+        Span { start: self.start.start, end: self.end.unwrap_or(self.start).end }
+    }
+
+    /// The texts that are no layout.
+    pub(super) fn counting<'e>(&'e self, source: &'e str) -> impl Iterator<Item = &'e Piece> {
+        let texts = self.texts.iter().enumerate();
+        texts.filter(|(n, _)| !self.is_layout(*n, source)).map(|(_, piece)| piece)
+    }
+
+    /// White space alone between tags and comments; beside CDATA it is part of the text.
+    pub(super) fn is_layout(&self, n: usize, source: &str) -> bool {
+        let piece = &self.texts[n];
+        let before = n.checked_sub(1).and_then(|n| self.texts.get(n));
+        let touched = before.is_some_and(|p| p.span.end == piece.span.start)
+            || self.texts.get(n + 1).is_some_and(|p| p.span.start == piece.span.end);
+        !piece.cdata && !touched && piece.raw(source).trim().is_empty()
+    }
+
+    /// The text directly inside, unescaped.
     pub(super) fn text<'t>(&self, source: &'t str) -> Cow<'t, str> {
-        let one = |piece: &Piece| {
-            let raw = &source[piece.span.start as usize..piece.span.end as usize];
-            match raw.strip_prefix("<![CDATA[").and_then(|r| r.strip_suffix("]]>")) {
-                Some(inner) if piece.cdata => Cow::Borrowed(inner),
-                _ => unescape(raw),
+        let mut texts = self.counting(source);
+        match (texts.next(), texts.next()) {
+            (None, _) => Cow::Borrowed(""),
+            (Some(one), None) => one.text(source),
+            (Some(one), Some(two)) => {
+                let texts = [one, two].into_iter().chain(texts);
+                Cow::Owned(texts.map(|piece| piece.text(source)).collect())
             }
+        }
+    }
+
+    /// An attribute by its name, with the prefix or without.
+    pub(super) fn attribute(&self, source: &str, name: &str) -> Option<&Attribute> {
+        let called = |a: &Attribute| &source[a.name.start as usize..a.name.end as usize];
+        let local = |a: &Attribute| {
+            called(a).split_once(':').filter(|(prefix, _)| *prefix != "xmlns").map(|(_, l)| l)
         };
-        match &self.pieces[..] {
-            [] => Cow::Borrowed(""),
-            [piece] => one(piece),
-            many => many.iter().map(one).collect::<Vec<_>>().concat().into(),
-        }
-    }
-
-    /// The value of an attribute, without its quotes.
-    pub(super) fn attribute(&self, source: &str, name: &str) -> Option<Span> {
-        let local = |n: &str| n.split_once(':').map(|(_, l)| l.to_owned());
-        let found = self
-            .attributes(source)
-            .into_iter()
-            .find(|(n, _)| *n == name || local(n).as_deref() == Some(name));
-        found.map(|(_, span)| span)
-    }
-
-    /// Names and value spans of the attributes.
-    pub(super) fn attributes<'t>(&self, source: &'t str) -> Vec<(&'t str, Span)> {
-        let (from, to) = (self.name.end as usize, self.start.end as usize);
-        let tag = &source[from..to];
-        let mut found = Vec::new();
-        let mut at = 0;
-        while let Some(equals) = tag[at..].find('=') {
-            let name = tag[at..at + equals].trim();
-            let after = at + equals + 1;
-            let rest = &tag[after..];
-            let Some(open) = rest.find(['"', '\'']) else { break };
-            let quote = rest.as_bytes()[open] as char;
-            let start = after + open + 1;
-            let Some(length) = tag[start..].find(quote) else { break };
-            let span = Span { start: (from + start) as u32, end: (from + start + length) as u32 };
-            found.push((name, span));
-            at = start + length + 1;
-        }
-        found
+        let exact = self.attributes.iter().find(|a| called(a) == name);
+        exact.or_else(|| self.attributes.iter().find(|a| local(a) == Some(name)))
     }
 }
 
-/// Undoes the predefined entities and character references; what is neither stays as it is.
-pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
-    if !raw.contains('&') {
-        return Cow::Borrowed(raw);
+impl Piece {
+    fn raw<'t>(&self, source: &'t str) -> &'t str {
+        &source[self.span.start as usize..self.span.end as usize]
     }
-    let mut text = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('&') {
-        text += &rest[..at];
-        rest = &rest[at..];
-        let end = rest.find(';').filter(|n| *n <= 12);
-        let character = end.and_then(|n| character(&rest[1..n]));
-        match (end, character) {
-            (Some(n), Some(c)) => {
-                text.push(c);
-                rest = &rest[n + 1..];
-            }
-            _ => {
-                text.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    text += rest;
-    Cow::Owned(text)
-}
 
-fn character(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
+    fn text<'t>(&self, source: &'t str) -> Cow<'t, str> {
+        let raw = self.raw(source);
+        if !self.cdata {
+            return escape::unescape(raw);
         }
+        let inner = raw.strip_prefix("<![CDATA[").and_then(|r| r.strip_suffix("]]>"));
+        Cow::Borrowed(inner.unwrap_or(raw))
     }
 }

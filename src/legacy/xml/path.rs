@@ -1,5 +1,6 @@
 //! Paths: `a/b[c=v]/@d`, parsed once when a mapping is compiled.
 
+use super::tag::is_name;
 use crate::legacy::record::Unknown;
 
 /// A relative path to an element or attribute.
@@ -34,17 +35,13 @@ impl Step {
 
 impl Path {
     /// The names of the steps.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.steps.iter().map(|s| s.name.clone()).collect()
-    }
-
-    pub(super) fn names_ref(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().map(|s| s.name.as_str())
     }
 
     /// The names with the attribute.
     pub(super) fn shown(&self) -> Vec<String> {
-        let mut names = self.names();
+        let mut names: Vec<String> = self.names().map(str::to_owned).collect();
         names.extend(self.attribute.as_ref().map(|a| format!("@{a}")));
         names
     }
@@ -53,71 +50,118 @@ impl Path {
 /// Parses a path.
 pub(super) fn parse(text: &str) -> Result<Path, Unknown> {
     let text = text.trim();
-    let bad =
-        |what: String| Unknown { what, hint: Some("write a path like a/b[c=v]/@d".to_owned()) };
-    if text.is_empty() {
-        return Err(bad("the path is empty".to_owned()));
-    }
     let mut path = Path::default();
-    if text == "." {
-        return Ok(path);
-    }
-    for part in outside_brackets(text, '/') {
+    for part in split(text, '/') {
         if path.attribute.is_some() {
             return Err(bad(format!("'{text}' goes on after an attribute")));
         }
         if let Some(name) = part.strip_prefix('@') {
-            path.attribute = Some(name.to_owned());
-            continue;
-        }
-        let (name, rest) = part.split_once('[').map_or((part, None), |(n, r)| (n, Some(r)));
-        let plain = !name.is_empty()
-            && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
-        if !plain {
-            return Err(bad(format!("'{name}' in '{text}' is not an element name")));
-        }
-        let mut predicates = Vec::new();
-        if let Some(rest) = rest {
-            let inner =
-                rest.strip_suffix(']').ok_or_else(|| bad(format!("']' is missing in '{text}'")))?;
-            for one in inner.split("][") {
-                predicates.push(predicate(one)?);
+            if !is_name(name) {
+                return Err(bad(format!("'{name}' in '{text}' is not an attribute name")));
             }
+            path.attribute = Some(name.to_owned());
+        } else if part != "." {
+            path.steps.push(step(part, text)?);
         }
-        path.steps.push(Step { name: name.to_owned(), predicates });
     }
     Ok(path)
 }
 
-fn predicate(text: &str) -> Result<Predicate, Unknown> {
-    let unquoted = |v: &str| v.trim().trim_matches(['\'', '"']).to_owned();
-    if let Some((path, values)) = text.split_once(" in ") {
-        let values = values.trim().trim_start_matches('(').trim_end_matches(')');
-        let values = values.split(',').map(unquoted).collect();
-        return Ok(Predicate { path: parse(path)?, values, steers: false });
-    }
-    let (path, value) = text.split_once('=').ok_or_else(|| Unknown {
-        what: format!("'[{text}]' is not a condition"),
-        hint: Some("write [a=v], [a in (v, w)] or [a:=v]".to_owned()),
-    })?;
-    let steers = path.ends_with(':');
-    let path = parse(path.trim_end_matches(':'))?;
-    Ok(Predicate { path, values: vec![unquoted(value)], steers })
+fn bad(what: String) -> Unknown {
+    Unknown { what, hint: Some("write a path like a/b[c=v]/@d".to_owned()) }
 }
 
-/// Splits at a character that stands outside brackets.
-fn outside_brackets(text: &str, at: char) -> Vec<&str> {
-    let (mut depth, mut start, mut parts) = (0_u32, 0, Vec::new());
-    for (n, c) in text.char_indices() {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            c if c == at && depth == 0 => {
-                parts.push(&text[start..n]);
-                start = n + c.len_utf8();
+/// `a[b=c][d=e]`.
+fn step(part: &str, whole: &str) -> Result<Step, Unknown> {
+    let (name, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
+    if !is_name(name) {
+        return Err(bad(format!("'{name}' in '{whole}' is not an element name")));
+    }
+    let mut predicates = Vec::new();
+    while !rest.is_empty() {
+        let inner = rest.strip_prefix('[').and_then(|r| Some(&r[..closing(r)?]));
+        let inner = inner.ok_or_else(|| bad(format!("']' is missing in '{whole}'")))?;
+        predicates.push(predicate(inner)?);
+        rest = &rest[inner.len() + 2..];
+    }
+    Ok(Step { name: name.to_owned(), predicates })
+}
+
+/// `b=c`, `b in (c, d)`, `b:=c`.
+fn predicate(text: &str) -> Result<Predicate, Unknown> {
+    let bad = || Unknown {
+        what: format!("'[{text}]' is not a condition"),
+        hint: Some("write [a=v], [a in (v, w)] or [a:=v]".to_owned()),
+    };
+    let text = text.trim();
+    let mut ends = outside(text).filter(|(_, c)| *c == '=' || c.is_whitespace());
+    let (end, _) = ends.next().ok_or_else(bad)?;
+    let (path, rest) = (text[..end].trim_end_matches(':'), text[end..].trim_start());
+    let steers = path.len() < end || rest.starts_with(":=");
+    let values = if let Some(value) = rest.strip_prefix(":=").or(rest.strip_prefix('=')) {
+        vec![value]
+    } else {
+        let list = rest.strip_prefix("in").map(str::trim);
+        let list =
+            list.and_then(|list| list.strip_prefix('(')?.strip_suffix(')')).ok_or_else(bad)?;
+        split(list, ',')
+    };
+    let values: Vec<String> = values.into_iter().map(unquoted).collect();
+    if values.iter().any(String::is_empty) {
+        return Err(bad());
+    }
+    Ok(Predicate { path: parse(path)?, values, steers })
+}
+
+fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let inner = ['\'', '"'].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q));
+    inner.unwrap_or(text).to_owned()
+}
+
+/// The characters outside of brackets and, in brackets and lists, outside of quotes.
+fn outside(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut depth, mut quote) = (0_usize, None);
+    text.char_indices().filter(move |(_, c)| {
+        match (quote, c) {
+            (Some(q), c) => {
+                if *c == q {
+                    quote = None;
+                }
+                return false;
             }
-            _ => {}
+            (None, '\'' | '"') => quote = Some(*c),
+            (None, '[') => depth += 1,
+            (None, ']') if depth > 0 => depth -= 1,
+            (None, _) => return depth == 0,
         }
+        false
+    })
+}
+
+/// The place of the bracket that closes one opened before the text.
+fn closing(text: &str) -> Option<usize> {
+    let (mut depth, mut quote) = (0_usize, None);
+    for (n, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '[') => depth += 1,
+            (None, ']') if depth == 0 => return Some(n),
+            (None, ']') => depth -= 1,
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+/// Splits at a character that stands outside of brackets and quotes.
+fn split(text: &str, at: char) -> Vec<&str> {
+    let (mut start, mut parts) = (0, Vec::new());
+    for (n, _) in outside(text).filter(|(_, c)| *c == at) {
+        parts.push(&text[start..n]);
+        start = n + at.len_utf8();
     }
     parts.push(&text[start..]);
     parts
