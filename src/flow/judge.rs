@@ -177,7 +177,7 @@ fn within(mut issue: Issue, at: &str) -> Issue {
 
 /// Names party and channel in a resource's meta, the same each time, so that a replay changes
 /// nothing.
-fn mark(resource: &mut Value, party: &Party, channel: &str) {
+pub(super) fn mark(resource: &mut Value, party: &Party, channel: &str) {
     let Value::Object(resource) = resource else { return };
     let meta = resource.entry("meta").or_insert_with(|| json!({}));
     meta["source"] = json!(format!("{BASE}/party/{}", party.name));

@@ -152,6 +152,8 @@ async fn a_suspected_case_is_reported_and_corrected_when_it_is_confirmed() {
     for slot in ["人群分类", "发病日期", "病例分类", "现住地址国标"] {
         assert!(inputs(&task).contains(&slot), "{slot} in {:?}", inputs(&task));
     }
+    let tags = task["meta"]["tag"].to_string();
+    assert!(tags.contains("hospital-1") && tags.contains("report-card"), "{tags}");
     assert_eq!(bridge.card(&task).await["status"], "preliminary");
     assert!(bridge.cdc.came().is_empty());
 

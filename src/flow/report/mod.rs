@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::gather::{gather, over, read};
+use super::judge::mark;
 use crate::error::{Error, Kind, Result};
 use crate::fhir::bundle::{self, references};
 use crate::fhir::{BASE, Issue};
@@ -153,7 +154,10 @@ impl Report {
         let missing = self.missing(store, &composition, &drafts).await?;
         let composition = card::settled(composition, &missing);
         let task = card::task(&self.file, &self.receiver, &names, condition, disease, &missing);
-        commit.writes.extend(drafts.into_iter().chain([composition, task]).map(over));
+        for mut made in drafts.into_iter().chain([composition, task]) {
+            mark(&mut made, &reporter.party, &self.file.flow);
+            commit.writes.push(over(made));
+        }
         Ok(())
     }
 
