@@ -86,10 +86,9 @@ pub(super) fn why_unread(inbound: &Inbound, bytes: &[u8], error: &Error) -> Issu
 /// Translates one record, validates what it became, and applies the channel's policy.
 pub(super) fn judge(channel: &Channel, program: &Arc<Program>, record: &Record) -> Judged {
     let judged = guarded(|| {
-        let mut issues = Vec::new();
-        if !channel.carry_raw {
-            issues.extend(undecodable(record));
-        }
+        let mut issues = if channel.carry_raw { Vec::new() } else { undecodable(record) };
+        // What is not text cannot be stored with a warning: it would be text in the store.
+        let refuse = !issues.is_empty();
         let (mut made, found) = get::resources(program, record);
         issues.extend(found);
         for one in &mut made {
@@ -99,14 +98,15 @@ pub(super) fn judge(channel: &Channel, program: &Arc<Program>, record: &Record) 
             );
             mark(&mut one.resource, &channel.party, &channel.name);
         }
-        Ok((made, issues))
+        Ok((made, issues, refuse))
     });
     match judged {
-        Ok((made, issues)) => {
+        Ok((made, issues, refuse)) => {
             let status = match (has_errors(&issues), channel.invalid) {
-                (false, _) | (true, Invalid::Warn) => Status::Done,
-                (true, Invalid::Reject) => Status::Failed,
                 (true, Invalid::Quarantine) => Status::Quarantined,
+                (true, Invalid::Reject) => Status::Failed,
+                (true, Invalid::Warn) if refuse => Status::Failed,
+                (false, _) | (true, Invalid::Warn) => Status::Done,
             };
             Judged { status, made, issues }
         }

@@ -26,6 +26,8 @@ pub enum Metric {
     HttpRequests,
     /// No labels.
     HttpConnections,
+    /// Labels: channel, kind (`garbage bytes`, `truncated`, `too long`, `too many connections`).
+    MllpTroubles,
 }
 
 /// A row of the table of metrics.
@@ -69,6 +71,8 @@ pub const METRICS: &[Row] = &[
         &["interaction", "status"], "HTTP requests answered."),
     row(Metric::HttpConnections, "tombolo_http_connections", "gauge",
         &[], "Open HTTP connections."),
+    row(Metric::MllpTroubles, "tombolo_mllp_troubles_total", "counter",
+        &["channel", "kind"], "Bytes outside of frames, broken and refused messages and connections."),
 ];
 
 /// The values of one metric by the values of its labels.

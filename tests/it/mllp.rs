@@ -400,3 +400,46 @@ async fn a_replay_changes_nothing_that_is_stored_already() {
     let error = replay(door.store(), &[], entry.id).await.unwrap_err();
     assert!(error.to_string().contains("`adt`"), "{error}");
 }
+
+#[tokio::test]
+async fn what_passes_the_door_is_counted() {
+    let at = TestStore::new();
+    let inbound = channel(&at.store, "counted", "hospital-1", &["hospital-adt"], Invalid::Reject);
+    let config = Mllp { limit: 1000, ..Mllp::at("127.0.0.1:0".parse().unwrap()) };
+    let door = mllp::start(config, inbound, CancellationToken::new()).await.unwrap();
+    let mut socket = TcpStream::connect(door.address.unwrap()).await.unwrap();
+    let mut stream = b"noise".to_vec();
+    stream.extend(framed(&a04("K1", &[])));
+    stream.extend(framed(&a04("K2", &[("||19650315|", "||20240230|")])));
+    stream.extend(framed(&[b'x'; 1001]));
+    socket.write_all(&stream).await.unwrap();
+    rest(&mut socket).await;
+    let metrics = tombolo::observe::render();
+    for (name, labels, value) in [
+        ("messages_received", "", 2),
+        ("messages_acknowledged", ",code=\"AA\"", 1),
+        ("messages_acknowledged", ",code=\"AE\"", 1),
+        ("messages_acknowledged", ",code=\"AR\"", 1),
+        ("mllp_troubles", ",kind=\"garbage bytes\"", 5),
+        ("mllp_troubles", ",kind=\"too long\"", 1),
+    ] {
+        let line = format!("tombolo_{name}_total{{channel=\"counted\"{labels}}} {value}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_gbk_are_refused_where_other_errors_only_warn() {
+    let at = TestStore::new();
+    let inbound = channel(&at.store, "warns", "hospital-1", &["hospital-adt"], Invalid::Warn);
+    let config = Mllp::at("127.0.0.1:0".parse().unwrap());
+    let door = mllp::start(config, inbound, CancellationToken::new()).await.unwrap();
+    let mut client = Client::connect(door.address.unwrap(), PATIENCE).await.unwrap();
+    let mut message = a04("V1", &[]);
+    let at_name = message.windows(4).position(|w| w == [0xD5, 0xC5, 0xB2, 0xE2]).unwrap();
+    message[at_name + 1] = 0xFF;
+    let answer = client.ask(&message).await.unwrap();
+    assert_eq!(msa(&answer), ("AE".into(), "V1".into()));
+    assert_eq!(kept(&at.store).await.arrival.bytes.as_ref(), message);
+    assert_eq!(resource(&at.store, "Patient", "hospital-1.pid.0000001001").await, None);
+}

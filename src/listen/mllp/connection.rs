@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +13,8 @@ use super::Door;
 use super::frame::{Cut, Frames, HEAD, framed};
 use crate::error::Kind;
 use crate::fhir::{Issue, Severity};
-use crate::flow::{Answer, Arriving};
+use crate::flow::{Answer, Arriving, Verdict};
+use crate::observe::{Metric, count};
 
 /// Room for what is read at a time.
 const READ: usize = 16 << 10;
@@ -79,7 +79,7 @@ impl Connection {
 
     fn next_cut(&mut self) -> Option<Cut> {
         let cut = self.frames.cut();
-        count(&self.door.seen.garbage, self.frames.garbage());
+        self.door.trouble("garbage bytes", self.frames.garbage());
         if !self.frames.inside() {
             self.deadline = None;
         } else if self.deadline.is_none() {
@@ -118,7 +118,7 @@ impl Connection {
     async fn end(mut self, end: End) {
         let frames = std::mem::replace(&mut self.frames, Frames::new(0));
         if let Some(rest) = frames.rest() {
-            count(&self.door.seen.truncated, 1);
+            self.door.trouble("truncated", 1);
             let why = match end {
                 End::Closed => "the connection was closed inside a message",
                 End::Silent => "the rest of the message did not come in time",
@@ -141,13 +141,13 @@ impl Connection {
     }
 
     async fn message(&self, bytes: Vec<u8>) -> Answer {
-        count(&self.door.seen.messages, 1);
+        count(Metric::MessagesReceived, &[&self.door.inbound.channel().name], 1);
         self.door.inbound.accept(self.arriving(bytes)).await
     }
 
     /// Refuses before the rest has come; the head is kept, so that people can see whose it was.
     async fn too_long(&self, head: Vec<u8>) -> Answer {
-        count(&self.door.seen.too_long, 1);
+        self.door.trouble("too long", 1);
         let limit = self.door.config.limit;
         let channel = &self.door.inbound.channel().name;
         tracing::warn!(channel, peer = %self.peer, limit, "a message is longer than the limit");
@@ -165,6 +165,8 @@ impl Connection {
 
     /// Sends the answer's messages, if one is wanted.
     async fn say(&mut self, answer: &Answer) -> io::Result<()> {
+        let channel = &self.door.inbound.channel().name;
+        count(Metric::MessagesAcknowledged, &[channel, code(answer.verdict)], 1);
         let frames: Vec<u8> = answer.messages().into_iter().flat_map(framed).collect();
         timeout(self.door.config.idle, self.socket.write_all(&frames)).await?
     }
@@ -186,8 +188,11 @@ impl Connection {
     }
 }
 
-fn count(counter: &AtomicU64, by: u64) {
-    if by > 0 {
-        counter.fetch_add(by, Ordering::Relaxed);
+/// What a verdict is called in HL7 (table 0008).
+fn code(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Stored | Verdict::Quarantined => "AA",
+        Verdict::Rejected | Verdict::Unavailable => "AE",
+        Verdict::Refused => "AR",
     }
 }

@@ -11,7 +11,6 @@ mod connection;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -24,39 +23,13 @@ use super::Running;
 use super::config::Mllp;
 use crate::error::{Error, Kind, Result};
 use crate::flow::Inbound;
+use crate::observe::{Metric, count};
 
 /// The pause after the system refused to give us a connection; it doubles up to a second.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What a listener has seen since it started.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// Connections that were accepted.
-    pub connections: AtomicU64,
-    /// Connections that were refused because there were too many.
-    pub refused: AtomicU64,
-    /// Whole messages.
-    pub messages: AtomicU64,
-    /// Bytes outside of frames.
-    pub garbage: AtomicU64,
-    /// Messages that did not arrive whole.
-    pub truncated: AtomicU64,
-    /// Messages over the limit.
-    pub too_long: AtomicU64,
-}
-
 /// Opens the door.
 pub async fn start(config: Mllp, inbound: Inbound, shutdown: CancellationToken) -> Result<Running> {
-    start_seen(config, inbound, shutdown, Arc::default()).await
-}
-
-/// Opens the door, and counts there.
-pub async fn start_seen(
-    config: Mllp,
-    inbound: Inbound,
-    shutdown: CancellationToken,
-    seen: Arc<Seen>,
-) -> Result<Running> {
     let failed = |e: std::io::Error| {
         Error::new(Kind::Usage, format!("cannot listen on {}", config.address))
             .at(format!("inbound.{}.mllp", inbound.channel().name))
@@ -70,7 +43,6 @@ pub async fn start_seen(
         config: Arc::new(config),
         inbound,
         shutdown,
-        seen,
     };
     tracing::info!(channel = door.inbound.channel().name, %address, "listening for HL7 v2");
     Ok(Running { address: Some(address), task: tokio::spawn(door.run(listener)) })
@@ -83,7 +55,6 @@ struct Door {
     inbound: Inbound,
     shutdown: CancellationToken,
     places: Arc<Semaphore>,
-    seen: Arc<Seen>,
 }
 
 impl Door {
@@ -117,16 +88,22 @@ impl Door {
     fn welcome(&self, socket: TcpStream, peer: SocketAddr, connections: &TaskTracker) {
         let channel = &self.inbound.channel().name;
         let Ok(place) = self.places.clone().try_acquire_owned() else {
-            self.seen.refused.fetch_add(1, Ordering::Relaxed);
+            self.trouble("too many connections", 1);
             let limit = self.config.connections;
             tracing::warn!(channel, %peer, limit, "too many connections: this one is closed");
             return;
         };
-        self.seen.connections.fetch_add(1, Ordering::Relaxed);
         let connection = Connection::new(self.clone(), socket, peer);
         connections.spawn(async move {
             connection.run().await;
             drop(place);
         });
+    }
+
+    /// Counts what should not happen.
+    fn trouble(&self, kind: &str, by: u64) {
+        if let (1.., Ok(by)) = (by, i64::try_from(by)) {
+            count(Metric::MllpTroubles, &[&self.inbound.channel().name, kind], by);
+        }
     }
 }
