@@ -1,0 +1,148 @@
+//! `schema: csv`: columns, their types, and how rows are spelt.
+
+use super::{Legacy, texts};
+use crate::legacy::Schema;
+use crate::legacy::delimited::{self, Column, ColumnKind};
+use crate::translate::compile::Source;
+use crate::translate::compile::load::{Doc, Loader};
+use crate::translate::compile::text::{call, did_you_mean, quoted, words};
+use crate::yaml::{Mark, Node};
+
+const CSV_KEYS: &[&str] = &["schema", "separator", "quote", "header", "line", "nulls", "columns"];
+
+/// Types of columns.
+const KINDS: &[(&str, ColumnKind)] = &[
+    ("text", ColumnKind::Text),
+    ("code", ColumnKind::Code),
+    ("date", ColumnKind::Date),
+    ("datetime", ColumnKind::DateTime),
+    ("decimal", ColumnKind::Decimal),
+    ("int", ColumnKind::Int),
+    ("digits", ColumnKind::Text),
+    ("ascii", ColumnKind::Text),
+    ("cnid", ColumnKind::Cnid),
+];
+
+impl Loader<'_> {
+    /// Reads the schema of a delimited file.
+    pub(super) fn csv(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
+        let Some(named) = doc.get("schema") else {
+            let hint = "write schema: schema.yaml";
+            self.report.error_hint("M000", mark, "a csv source needs a schema", hint);
+            return None;
+        };
+        let node = self.schema_file(named, "csv", CSV_KEYS)?;
+        let has_header = node.get("header").and_then(Node::text) != Some("none");
+        let empty = Vec::new();
+        let said = node.get("columns").and_then(Node::entries).unwrap_or(&empty);
+        let mut columns: Vec<Column> = Vec::new();
+        for name in node.get("header").and_then(Node::items).unwrap_or_default() {
+            let text = name.text().unwrap_or("");
+            if columns.iter().any(|c| c.name == text) {
+                self.report.error("M000", name.mark, format!("the column '{text}' is named twice"));
+            }
+            columns.push(column(text));
+        }
+        for (key, facts) in said {
+            let made = self.column_facts(&key.text, facts);
+            match columns.iter_mut().find(|c| c.name == key.text) {
+                Some(column) => *column = made,
+                None if node.get("header").and_then(Node::items).is_none() => columns.push(made),
+                None => {
+                    let hint = did_you_mean(&key.text, columns.iter().map(|c| c.name.as_str()))
+                        .unwrap_or_else(|| "add it to `header`".to_owned());
+                    let what = format!("the header has no column '{}'", key.text);
+                    self.report.error_hint("M013", key.mark, what, hint);
+                }
+            }
+        }
+        if columns.is_empty() {
+            let hint = "write header: [COLUMN, …]";
+            self.report.error_hint("M000", node.mark, "the schema has no columns", hint);
+            return None;
+        }
+        let header =
+            if has_header { columns.iter().map(|c| c.name.clone()).collect() } else { Vec::new() };
+        let secret = columns.iter().filter(|c| c.secret).map(|c| c.name.clone()).collect();
+        let schema = delimited::Schema {
+            separator: self.one_char(&node, "separator", ','),
+            quote: self.one_char(&node, "quote", '"'),
+            header: has_header,
+            columns,
+            line_end: self.line_end(&node, "\r\n"),
+            nulls: node.get("nulls").map_or_else(|| vec![String::new()], |n| texts(Some(n))),
+        };
+        Some(Legacy { schema: Schema::Row(schema), source: Source::Csv, header, secret })
+    }
+
+    /// `text(20) required secret null "" "-"`.
+    fn column_facts(&mut self, name: &str, node: &Node) -> Column {
+        let mut made = column(name);
+        let words = words(node.text().unwrap_or(""));
+        let mut rest = words.as_slice();
+        if let [kind, more @ ..] = rest {
+            let (kind, width) = call(kind).map_or((*kind, ""), |(kind, width)| (kind, width));
+            match KINDS.iter().find(|(word, _)| *word == kind) {
+                Some((_, kind)) => made.kind = *kind,
+                None => {
+                    let names = KINDS.iter().map(|(word, _)| *word);
+                    let hint = did_you_mean(kind, names.clone()).unwrap_or_else(|| {
+                        format!("the types are: {}", names.collect::<Vec<_>>().join(", "))
+                    });
+                    let at = self.report.within(node.mark, kind);
+                    self.report.error_hint("M000", at, format!("'{kind}' is no type"), hint);
+                }
+            }
+            made.max = width.trim().parse().ok();
+            made.secret = made.kind == ColumnKind::Cnid;
+            rest = more;
+        }
+        while let [word, more @ ..] = rest {
+            rest = more;
+            match *word {
+                "required" => made.required = true,
+                "secret" => made.secret = true,
+                "null" => {
+                    let markers = rest.iter().map_while(|m| quoted(m));
+                    let markers: Vec<String> = markers.map(str::to_owned).collect();
+                    rest = &rest[markers.len()..];
+                    made.nulls = Some(markers);
+                }
+                word => {
+                    let hint = "write type(width) [required] [secret] [null \"marker\" …]";
+                    let at = self.report.within(node.mark, word);
+                    let what = format!("'{word}' says nothing about a column");
+                    self.report.error_hint("M000", at, what, hint);
+                }
+            }
+        }
+        made
+    }
+
+    fn one_char(&mut self, node: &Node, key: &str, default: char) -> char {
+        let Some(said) = node.get(key) else { return default };
+        let text = match said.text() {
+            Some("tab") => "\t",
+            text => text.unwrap_or(""),
+        };
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(one), None) => one,
+            _ => {
+                self.report.error("M000", said.mark, format!("`{key}` is one character, or tab"));
+                default
+            }
+        }
+    }
+}
+
+fn column(name: &str) -> Column {
+    Column {
+        name: name.to_owned(),
+        kind: ColumnKind::Text,
+        max: None,
+        required: false,
+        secret: false,
+        nulls: None,
+    }
+}
