@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::codec::{self, Around, Val};
 use super::plan::{
-    Branch, Codec, Drive, Each, Flag, Guard, Input, Item, Key, KeyPart, Leaf, Object, Program, Ref,
-    Scan, Value,
+    Branch, Case, Codec, Drive, Each, Flag, Guard, Input, Item, Key, KeyPart, Leaf, Object,
+    Program, Ref, Said, Scan, Value,
 };
 use crate::error::Kind;
 use crate::fhir::{Issue, Severity, id};
@@ -429,6 +429,7 @@ impl<'a> Eval<'a> {
     fn input(&self, input: &'a Input, scope: Scope) -> Result<Option<Val<'a>>, ()> {
         match input {
             Input::Nothing => Ok(None),
+            Input::Cases(cases) => Ok(self.said(&self.program.cases[*cases], scope)),
             Input::About(name) => Ok(self.about(name).map(Val::Text)),
             Input::Scanned(branch, name) => Ok(self.scanned(*branch, name).map(Val::Text)),
             Input::ScannedWith(branch, name, slots) => {
@@ -460,6 +461,18 @@ impl<'a> Eval<'a> {
                     }
                 }
                 if null { Err(()) } else { Ok(None) }
+            }
+        }
+    }
+
+    /// What the first case that holds says; a text that its codecs refuse says nothing.
+    fn said(&self, cases: &'a [Case], scope: Scope) -> Option<Val<'a>> {
+        let holds = |case: &&Case| case.when.as_ref().is_none_or(|g| self.holds(g, scope));
+        match &cases.iter().find(holds)?.value {
+            Said::Text(text) => Some(Val::Text(Cow::Borrowed(text))),
+            Said::Slot(input, codecs) => {
+                let val = self.input(input, scope).ok().flatten()?;
+                codec::decode_all(codecs, &self.around, val).ok()
             }
         }
     }

@@ -193,7 +193,7 @@ fn edited(
     for traced in &trace {
         let leaf = traced.leaf;
         let instance = &eval.instances[traced.instance];
-        let slots = matches!(leaf.input, Input::Slots(_) | Input::Scanned(..));
+        let slots = matches!(leaf.input, Input::Slots(_) | Input::Scanned(..) | Input::Cases(_));
         let editable = slots && leaf.flag == Flag::Own && !leaf.in_key;
         let Some(entry) = instance.reference.as_deref().and_then(entry_of) else { continue };
         // A default or fallback that was read instead is not this leaf's slot.

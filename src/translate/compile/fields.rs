@@ -6,8 +6,8 @@ use super::leaf::Draft;
 use super::merge::is_none;
 use super::scope::Scope;
 use super::text::did_you_mean;
-use super::{Compiling, Source};
-use crate::translate::plan::{Codec, Each, Quantity};
+use super::{Compiling, Held, Source};
+use crate::translate::plan::{Case, Codec, Each, Guard, Input, Quantity, Said};
 use crate::yaml::{Kind, Mark, Node};
 
 /// The type of a field of a model.
@@ -247,6 +247,9 @@ impl Compiling<'_> {
         scope: &Scope,
     ) -> Option<Draft> {
         let Some(node) = bound else { return Some(Draft::nothing(kind.clone())) };
+        if let Some(one_of) = node.get("one_of") {
+            return self.bound_cases(one_of, kind, scope);
+        }
         let Some(text) = node.text() else {
             let hint = "write `field: SLOT | codec`; a list field has a block with `each:`";
             self.report.error_hint("M027", node.mark, "a field is bound to one text", hint);
@@ -268,6 +271,79 @@ impl Compiling<'_> {
         }
         draft.field = Some(kind.clone());
         Some(draft)
+    }
+
+    /// `one_of: [{ when: $deleted = true, value: = Del }, { value: BKLB | code(kind) }]`.
+    fn bound_cases(&mut self, node: &Node, kind: &FieldType, scope: &Scope) -> Option<Draft> {
+        let (at, held) = match self.bound_cases.get(&node.mark) {
+            Some(known) => known.clone(),
+            None => {
+                let mut held = Vec::new();
+                let items = node.items().filter(|items| !items.is_empty());
+                let Some(items) = items else {
+                    let hint =
+                        "write one_of: [{ when: CONDITION, value: = text }, { value: SLOT }]";
+                    self.report.error_hint("M027", node.mark, "`one_of` is a list", hint);
+                    return None;
+                };
+                let cases: Option<Vec<Case>> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(n, item)| self.bound_case(item, n + 1 == items.len(), scope, &mut held))
+                    .collect();
+                self.cases.push(cases?);
+                let known = (self.cases.len() - 1, held);
+                self.bound_cases.insert(node.mark, known.clone());
+                known
+            }
+        };
+        let mut draft = Draft::new(Input::Cases(at));
+        draft.held = held;
+        draft.codecs.extend(kind.codec());
+        draft.field = Some(kind.clone());
+        Some(draft)
+    }
+
+    fn bound_case(
+        &mut self,
+        node: &Node,
+        last: bool,
+        scope: &Scope,
+        held: &mut Vec<Held>,
+    ) -> Option<Case> {
+        for (key, _) in node.entries().unwrap_or_default() {
+            if !matches!(key.text.as_str(), "when" | "value") {
+                let hint =
+                    "a case has `when: CONDITION` and `value: = text` or `value: SLOT | codec`";
+                let what = format!("'{}' is not part of a case", key.text);
+                self.report.error_hint("M027", key.mark, what, hint);
+            }
+        }
+        let scope = scope.for_bind();
+        let mut when = None;
+        if let Some(said) = node.get("when") {
+            let mut guard = self.guard(said.text().unwrap_or(""), said.mark, &scope)?;
+            own_case(&mut guard, held);
+            when = Some(guard);
+        } else if !last {
+            let hint = "the cases after it are never taken: give it a `when` or put it last";
+            self.report.error_hint("M032", node.mark, "a case without a condition", hint);
+        }
+        let said = node.get("value");
+        let Some(text) = said.and_then(Node::text) else {
+            let hint = "write `value: = text` or `value: SLOT | codec`";
+            self.report.error_hint("M027", node.mark, "a case says no `value`", hint);
+            return None;
+        };
+        let value = match text.strip_prefix('=') {
+            Some(text) => Said::Text(text.trim().to_owned()),
+            None => {
+                let draft = self.draft(text, said.map_or(node.mark, |n| n.mark), &scope)?;
+                held.extend(draft.held);
+                Said::Slot(draft.input, draft.codecs)
+            }
+        };
+        Some(Case { when, value })
     }
 
     /// The list a list field is bound to; a list without a slot is empty.
@@ -303,6 +379,18 @@ impl Compiling<'_> {
         inner.list = Some(name.to_owned());
         inner.binding = false;
         Some((each, inner))
+    }
+}
+
+/// The slots a case's condition compares are written with the case.
+fn own_case(guard: &mut Guard, held: &mut Vec<Held>) {
+    match guard {
+        Guard::All(guards) => guards.iter_mut().for_each(|g| own_case(g, held)),
+        Guard::Is { owner, slots, .. } => {
+            *owner = !slots.is_empty();
+            held.extend(slots.iter().map(|slot| Held::new(slot.clone())));
+        }
+        _ => {}
     }
 }
 

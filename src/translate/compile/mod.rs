@@ -46,7 +46,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::legacy::Schema;
 use crate::translate::library::SourceFile;
-use crate::translate::plan::{Choice, Flag, Party, Program, Rule, Table};
+use crate::translate::plan::{Case, Choice, Flag, Party, Program, Rule, Table};
 use crate::yaml::Mark;
 
 use block::Contents;
@@ -197,6 +197,10 @@ struct Compiling<'a> {
     /// Aliases of rules over a list that is bound to nothing.
     gone: HashSet<String>,
     choices: Vec<Choice>,
+    /// Fields bound by `one_of`.
+    cases: Vec<Vec<Case>>,
+    /// Where those are bound, and what they read.
+    bound_cases: HashMap<Mark, (usize, Vec<Held>)>,
     /// Of each choice, what holds in each of its branches.
     branch_conds: Vec<Vec<Vec<Cond>>>,
     claims: Vec<Claim>,
@@ -231,6 +235,8 @@ impl<'a> Compiling<'a> {
             aliases: HashMap::new(),
             gone: HashSet::new(),
             choices: Vec::new(),
+            cases: Vec::new(),
+            bound_cases: HashMap::new(),
             branch_conds: Vec::new(),
             claims: Vec::new(),
             current: 0,
@@ -281,6 +287,7 @@ impl<'a> Compiling<'a> {
             tables: self.tables,
             rules: self.rules,
             choices: self.choices,
+            cases: self.cases,
             put,
             triggers,
             require,

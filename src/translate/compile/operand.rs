@@ -14,7 +14,9 @@ const ABOUT: &[&str] =
 impl Compiling<'_> {
     /// One name: `$event`, a scanned part, a field of the model, a slot.
     pub(super) fn operand(&mut self, name: &str, mark: Mark, scope: &Scope) -> Option<Draft> {
-        if let Some(about) = name.strip_prefix('$') {
+        if let Some(about) = name.strip_prefix('$')
+            && self.schema.slot(&scope.place, name).is_err()
+        {
             return self.about(about, mark);
         }
         if let Some(part) = name.strip_prefix('.')

@@ -84,8 +84,28 @@ pub enum Input {
     Lines(List, Slot),
     /// `$event`, `$control`, `$deleted`, `$party.name`, `$file.x`: [`crate::legacy::Record::about`].
     About(String),
+    /// A field bound by `one_of`: index into [`super::Program::cases`].
+    Cases(usize),
     /// Never present (a bound-away field).
     Nothing,
+}
+
+/// One way in which a record says a field of the model: `{ when: $deleted = true, value: = Del }`.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The first case whose condition holds is taken.
+    pub when: Option<Guard>,
+    /// What the field then is.
+    pub value: Said,
+}
+
+/// What a case says.
+#[derive(Debug, Clone)]
+pub enum Said {
+    /// Always this.
+    Text(String),
+    /// What a slot says, through these codecs.
+    Slot(Input, Vec<Codec>),
 }
 
 /// The JSON type of a leaf.

@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use crate::legacy::{List, Place, Schema};
 pub use expr::{Expr, PutSlot, Step};
 pub use leaf::{
-    Class, Codec, Else, Flag, Guard, Input, Json, Leaf, Quantity, Scan, Template, TemplatePart,
+    Case, Class, Codec, Else, Flag, Guard, Input, Json, Leaf, Quantity, Said, Scan, Template,
+    TemplatePart,
 };
 
 /// A place in a mapping file.
@@ -62,6 +63,8 @@ pub struct Program {
     pub rules: Vec<Rule>,
     /// `one_of:` blocks of all rules.
     pub choices: Vec<Choice>,
+    /// Fields of a model that are bound by `one_of`.
+    pub cases: Vec<Vec<Case>>,
     /// Slots that exist on the way out only.
     pub put: Vec<PutSlot>,
     /// Which message to emit.
@@ -458,6 +461,7 @@ pub(crate) mod tests {
             tables: Vec::new(),
             rules: Vec::new(),
             choices: Vec::new(),
+            cases: Vec::new(),
             put: Vec::new(),
             triggers: Vec::new(),
             require: Vec::new(),

@@ -172,6 +172,9 @@ pub(super) fn find_leaves<'o>(
 }
 
 fn overlaps(a: &Input, b: &Input) -> bool {
+    if a == b {
+        return true;
+    }
     let slots = |i: &Input| match i {
         Input::Slots(alternatives) => alternatives.iter().flatten().cloned().collect(),
         _ => Vec::new(),

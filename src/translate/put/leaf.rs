@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::fhir::Issue;
 use crate::legacy::{List, Read, Scope, Slot, Write};
 use crate::translate::codec::{self, Val};
-use crate::translate::plan::{Branch, Else, Flag, Guard, Input, Leaf, Nulls};
+use crate::translate::plan::{Branch, Case, Else, Flag, Guard, Input, Leaf, Nulls, Said};
 
 impl<'a> Put<'a, '_> {
     /// Writes a changed leaf.
@@ -107,7 +107,50 @@ impl<'a> Put<'a, '_> {
                     self.issues.push(Issue::warning(Kind::Rule, text).path(path));
                 }
             }
+            Input::Cases(cases) => self.write_case(&self.program().cases[*cases], val, scope),
             Input::Nothing => {}
+        }
+    }
+
+    /// Says a field in the way that says this value: a constant of it, else the first slot whose
+    /// codecs can. Conditions of ways before it that hold are undone.
+    fn write_case(&mut self, cases: &'a [Case], val: Val<'_>, scope: Scope) {
+        let Some(text) = val.text() else { return };
+        let encoded = |case: &Case| match &case.value {
+            Said::Text(said) => (*said == text).then_some(None),
+            Said::Slot(_, codecs) => {
+                let val = Val::Text(Cow::Owned(text.clone().into_owned()));
+                let val = codec::encode_all(codecs, &self.writer.eval.around, val).ok()?;
+                Some(val.text().map(Cow::into_owned))
+            }
+        };
+        let Some((at, legacy)) =
+            cases.iter().enumerate().find_map(|(n, case)| Some((n, encoded(case)?)))
+        else {
+            let issue = format!("lost: no way to say '{text}'");
+            let path = self.path.join(".");
+            return self.issues.push(Issue::warning(Kind::Value, issue).path(path));
+        };
+        self.undo_cases(&cases[..at], scope);
+        if let Some(guard) = &cases[at].when {
+            self.write_guard(guard, scope);
+        }
+        if let (Said::Slot(Input::Slots(alternatives), _), Some(text)) = (&cases[at].value, legacy)
+            && let Some(slot) = self.read_alternative(alternatives, scope).first()
+        {
+            self.write_text(slot, Some(&text), scope);
+        }
+    }
+
+    /// Empties the slots whose values make conditions of these cases true.
+    fn undo_cases(&mut self, cases: &'a [Case], scope: Scope) {
+        for guard in cases.iter().filter_map(|case| case.when.as_ref()) {
+            if let Guard::Is { input: Input::Slots(alternatives), .. } = guard
+                && self.writer.eval.holds(guard, scope)
+                && let Some(slot) = alternatives.first().and_then(|s| s.first())
+            {
+                self.write_text(slot, None, scope);
+            }
         }
     }
 
@@ -161,6 +204,18 @@ impl<'a> Put<'a, '_> {
     fn clear(&mut self, leaf: &'a Leaf, scope: Scope) {
         if let Input::Lines(list, slot) = &leaf.input {
             return self.write_lines(list, slot, Val::Many(Vec::new()), scope);
+        }
+        if let Input::Cases(cases) = &leaf.input {
+            let cases = &self.program().cases[*cases];
+            self.undo_cases(cases, scope);
+            for case in cases {
+                if let Said::Slot(Input::Slots(alternatives), _) = &case.value
+                    && let Some(slot) = self.read_alternative(alternatives, scope).first()
+                {
+                    self.write_text(slot, None, scope);
+                }
+            }
+            return;
         }
         let Input::Slots(alternatives) = &leaf.input else { return };
         let null = self.program().nulls == Nulls::Delete && !self.creating;

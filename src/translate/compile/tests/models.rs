@@ -305,3 +305,45 @@ fn cdc_card_compiles() {
     assert_eq!((std.flag, local.flag), (Flag::Copy, Flag::Own));
     assert_eq!(program.checks.len(), 4, "those of the model and of the mapping");
 }
+
+#[test]
+fn a_field_bound_by_one_of_is_said_in_the_way_that_says_it() {
+    let bind = "\n  性别: { one_of: [{ when: 症状 = X, value: = 2 }, { value: '性别 | map(a 1, b 2)' }] }\n";
+    let mapping = MAPPING.replace("\n  症状[]: { each: '症状 split \"/\"' }\n", bind);
+    let (program, _) = compile_texts(&files(&mapping, MODEL, SCHEMA)).unwrap();
+    let header = "号,生日,性别,证号,体重,症状,药1名,药1量,药2名,药2量\r\n";
+    let edited = |row: &str, gender: &str| {
+        let bytes = format!("{header}{row}\r\n");
+        let file = program.schema.read(bytes.as_bytes(), &Default::default()).unwrap();
+        let got = crate::translate::get::get(&program, &file.records[0]);
+        let mut bundle: serde_json::Value = serde_json::from_str(&got.bundle).unwrap();
+        let was = bundle["entry"][0]["resource"]["gender"].take();
+        bundle["entry"][0]["resource"]["gender"] = gender.into();
+        let output = crate::translate::put::put(&program, &bundle, &file.records[0]);
+        let text = String::from_utf8(output.bytes).unwrap();
+        (was.as_str().unwrap().to_owned(), text[header.len()..].trim_end().to_owned())
+    };
+    let said = |was: &str, row: &str| (was.to_owned(), row.to_owned());
+    assert_eq!(edited("1,,a,,,,,,,", "female"), said("male", "1,,a,,,X,,,,"));
+    assert_eq!(edited("1,,a,,,X,,,,", "male"), said("female", "1,,a,,,,,,,"));
+    assert_eq!(edited("1,,b,,,,,,,", "male"), said("female", "1,,a,,,,,,,"));
+    assert_eq!(edited("1,,b,,,,,,,", "female"), said("female", "1,,b,,,,,,,"));
+}
+
+#[test]
+fn cases_of_a_binding_are_checked() {
+    let with = |bind: &str| MAPPING.replace("  生日: ", &format!("  性别: {bind}\n  生日: "));
+    let says = |bind: &str, wanted: &str| says(&files(&with(bind), MODEL, SCHEMA), wanted);
+    says(
+        "{ one_of: [{ value: = 2 }, { value: 性别 }] }",
+        "M032 m/mapping.yaml:9:18 a case without a condition (the cases after it are never taken: give it a `when` or put it last)",
+    );
+    says(
+        "{ one_of: [{ when: 症状 = X }] }",
+        "M027 m/mapping.yaml:9:18 a case says no `value` (write `value: = text` or `value: SLOT | codec`)",
+    );
+    says(
+        "{ one_of: [{ when: 症状 = X, value: = 2, other: x }] }",
+        "M027 m/mapping.yaml:9:46 'other' is not part of a case (a case has `when: CONDITION` and `value: = text` or `value: SLOT | codec`)",
+    );
+}
