@@ -35,7 +35,8 @@ pub(super) fn encoded(leaf: &Leaf, around: &Around, value: &Json) -> Option<Vec<
     })
 }
 
-fn reads_back(leaf: &Leaf, around: &Around, value: &Json) -> bool {
+/// Whether a value is in the range of a leaf's codecs.
+pub(super) fn reads_back(leaf: &Leaf, around: &Around, value: &Json) -> bool {
     let Ok(val) = codec::encode_all(&leaf.codecs, around, to_val(value)) else { return false };
     let back =
         codec::decode_all(&leaf.codecs, around, val).and_then(|v| codec::to_json(leaf.json, v));

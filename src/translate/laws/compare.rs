@@ -1,0 +1,188 @@
+//! What must be equal after a put: the FHIR side without what follows something else, and the slots
+//! that no rule claims.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use crate::legacy::{Record, Slot};
+use crate::translate::compose::each_leaf;
+use crate::translate::plan::{Flag, Guard, Input, Leaf, Object, Program, Value};
+
+/// What the laws need to know of a mapping, found once.
+pub(super) struct Facts<'p> {
+    pub program: &'p Program,
+    /// Paths whose values follow an owner elsewhere.
+    derived: BTreeSet<String>,
+    /// Paths whose value no slot of a new record can hold: read from the message's event, declared
+    /// lossy, or following another slot.
+    unsayable: BTreeSet<String>,
+    /// Slots that some rule claims.
+    claimed: BTreeSet<String>,
+    /// Slots that some guard looks at.
+    watched: Vec<&'p Slot>,
+}
+
+impl<'p> Facts<'p> {
+    pub fn new(program: &'p Program) -> Self {
+        let mut facts = Facts {
+            program,
+            derived: BTreeSet::new(),
+            unsayable: BTreeSet::new(),
+            claimed: program.put.iter().map(|p| p.shown.clone()).collect(),
+            watched: Vec::new(),
+        };
+        for rule in &program.rules {
+            each_leaf(&rule.body, &mut rule.kind.clone(), &mut |path, leaf| facts.leaf(path, leaf));
+        }
+        let mut guards: Vec<&Guard> = Vec::new();
+        for rule in &program.rules {
+            guards.extend(&rule.when);
+            collect_guards(&rule.body, &mut guards);
+        }
+        let arms = program.choices.iter().flat_map(|c| &c.branches);
+        guards.extend(arms.filter_map(|arm| arm.when.as_ref()));
+        guards.into_iter().for_each(|guard| watch(guard, &mut facts.watched));
+        facts
+    }
+
+    fn leaf(&mut self, path: &str, leaf: &Leaf) {
+        let follows = leaf.flag != Flag::Own;
+        // Computed slots follow what they are computed from.
+        if follows || self.program.put.iter().any(|p| leaf.slots.contains(&p.shown)) {
+            self.derived.insert(path.to_owned());
+        }
+        let free = matches!(leaf.input, Input::About(_) | Input::Nothing);
+        if free || follows || leaf.lossy.is_some() {
+            self.unsayable.insert(path.to_owned());
+        }
+        let names = leaf.slots.iter().flat_map(|s| s.split('|'));
+        self.claimed.extend(names.map(str::to_owned));
+    }
+
+    /// Whether no slot of a new record can hold the value at a path (`Patient.name[0].text`).
+    pub fn unsayable(&self, path: &str) -> bool {
+        let mut plain = String::new();
+        let mut inside = false;
+        for c in path.chars() {
+            match c {
+                '[' => inside = true,
+                ']' => inside = false,
+                c if !inside => plain.push(c),
+                _ => {}
+            }
+        }
+        self.unsayable.contains(&plain)
+    }
+
+    /// Whether some guard of the mapping looks at a slot of this leaf.
+    pub fn decides(&self, leaf: &Leaf) -> bool {
+        match &leaf.input {
+            Input::Slots(slots) => slots.iter().flatten().any(|slot| self.watched.contains(&slot)),
+            Input::Cases(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The resources by reference, without derived values.
+    pub fn resources(&self, bundle: &Json) -> Vec<(String, Json)> {
+        let mut list = Vec::new();
+        for entry in bundle["entry"].as_array().into_iter().flatten() {
+            let mut resource = entry["resource"].clone();
+            let kind = resource["resourceType"].as_str().unwrap_or("").to_owned();
+            prune(&mut resource, &kind, &self.derived);
+            list.push((entry["request"]["url"].as_str().unwrap_or("").to_owned(), resource));
+        }
+        list
+    }
+
+    /// The slots that no rule claims, with their texts, in the order of the record.
+    pub fn unclaimed(&self, record: &Record) -> Vec<(String, String)> {
+        let mut values = Vec::new();
+        record.each_value(&mut |slot, text| {
+            // A slot below or above a claimed one belongs to it (`PID-13.1` and `PID-13`).
+            let below = |a: &str, b: &str| {
+                a.strip_prefix(b).is_some_and(|r| r.starts_with(['.', '[', '/']))
+            };
+            let mine = self.claimed.iter().any(|c| slot == c || below(slot, c) || below(c, slot));
+            if !mine {
+                values.push((slot.to_owned(), text.to_owned()));
+            }
+        });
+        values
+    }
+}
+
+fn prune(json: &mut Json, path: &str, derived: &BTreeSet<String>) {
+    match json {
+        Json::Object(map) => {
+            map.retain(|key, _| !derived.contains(&format!("{path}.{key}")));
+            for (key, value) in map.iter_mut() {
+                prune(value, &format!("{path}.{key}"), derived);
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|i| prune(i, path, derived)),
+        _ => {}
+    }
+}
+
+/// The first resource that is not as it should be.
+pub(super) fn difference(want: &[(String, Json)], got: &[(String, Json)]) -> String {
+    for (reference, resource) in want {
+        match got.iter().find(|(r, _)| r == reference) {
+            None => return format!("{reference} is gone"),
+            Some((_, other)) if other != resource => {
+                return format!("wanted {resource}, got {other}");
+            }
+            Some(_) => {}
+        }
+    }
+    "another resource appeared".to_owned()
+}
+
+/// `byte 312: had '…', got '…'`.
+pub(super) fn first_difference(a: &[u8], b: &[u8]) -> String {
+    let at = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let shown = |s: &[u8]| {
+        let (from, to) = (at.saturating_sub(20).min(s.len()), (at + 30).min(s.len()));
+        String::from_utf8_lossy(&s[from..to]).into_owned()
+    };
+    format!("byte {at}: had '{}', got '{}'", shown(a), shown(b))
+}
+
+fn collect_guards<'p>(object: &'p Object, guards: &mut Vec<&'p Guard>) {
+    for field in &object.fields {
+        guards.extend(&field.when);
+        match &field.value {
+            Value::Object(inner) => collect_guards(inner, guards),
+            Value::List(items) => {
+                for item in items {
+                    guards.extend(&item.when);
+                    if let crate::translate::plan::Drive::Each(each) = &item.drive {
+                        guards.extend(&each.filter);
+                    }
+                    if let Value::Object(inner) = &item.value {
+                        collect_guards(inner, guards);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn watch<'p>(guard: &'p Guard, slots: &mut Vec<&'p Slot>) {
+    let mut add = |input: &'p Input| {
+        if let Input::Slots(all) = input {
+            slots.extend(all.iter().flatten());
+        }
+    };
+    match guard {
+        Guard::All(guards) | Guard::Any(guards) => guards.iter().for_each(|g| watch(g, slots)),
+        Guard::Not(inner) => watch(inner, slots),
+        Guard::Present(input) | Guard::Matches(input, _) => add(input),
+        Guard::Is { input, .. } | Guard::IsNot { input, .. } => add(input),
+        Guard::Fits { id, birth, sex } => [id, birth, sex].iter().for_each(|leaf| add(&leaf.input)),
+        Guard::Exists(_) => {}
+    }
+}
