@@ -49,6 +49,9 @@ enum Verb {
         /// Seed of the random numbers
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// A folder of further records: those that the mapping takes are samples too
+        #[arg(long, value_name = "DIR")]
+        corpus: Option<PathBuf>,
     },
     /// Show for every FHIR value of a record the slot, codec and mapping line it comes from
     Explain {
@@ -78,8 +81,9 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         Verb::Test { names, bless } => {
             test(&library, &tell, &party, &chosen(&library, names)?, bless.as_deref())?
         }
-        Verb::Laws { names, cases, seed } => {
-            prove(&library, &tell, &party, &chosen(&library, names)?, cases, seed)?
+        Verb::Laws { names, cases, seed, corpus } => {
+            let names = chosen(&library, names)?;
+            prove(&library, &tell, &party, &names, cases, seed, corpus.as_deref())?
         }
         Verb::Explain { name, file, json } => explain(&library, &tell, &party, &name, &file, json)?,
         Verb::Compose { from, to } => report(&library, &tell, &party, &from, &to)?,
@@ -171,14 +175,18 @@ fn prove(
     names: &[String],
     cases: usize,
     seed: u64,
+    corpus: Option<&std::path::Path>,
 ) -> Result<usize> {
     let mut failures = 0;
     for name in names {
         let start = Instant::now();
         let program = program(library, name, party)?;
         let files = library.tests(name);
-        let samples: Vec<(String, Vec<u8>)> =
+        let mut samples: Vec<(String, Vec<u8>)> =
             examples::inputs(&files).map(|(n, b)| (n.to_owned(), b.to_vec())).collect();
+        if let Some(corpus) = corpus {
+            samples.extend(super::corpus::taken_by(name, library, party, corpus)?);
+        }
         let report = laws::laws(&program, &samples, cases, seed);
         for failure in &report.failures {
             tell.say(failure);

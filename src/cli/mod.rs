@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room does")]
 
+mod corpus;
 mod definitions;
 mod demo;
 mod export;

@@ -225,9 +225,9 @@ mod tests {
         assert_eq!(chosen(adt).unwrap(), "hospital-adt");
         let framed = b"\x0bMSH$%~!@$A$B$C$D$20260302$$ORU%R01$1$P$2.3\r";
         assert_eq!(chosen(framed).unwrap(), "hospital-oru");
-        let error = chosen(b"MSH|^~\\&|A|B|C|D|20260302||SIU^S12|1|P|2.5.1\r").unwrap_err();
+        let error = chosen(b"MSH|^~\\&|A|B|C|D|20260302||BAR^P01|1|P|2.5.1\r").unwrap_err();
         assert_eq!(error.kind, Kind::NotFound);
-        assert_eq!(error.what, "no mapping takes the message SIU^S12");
+        assert_eq!(error.what, "no mapping takes the message BAR^P01");
         assert!(error.advice.unwrap().contains("hospital-adt (ADT^A01, ADT^A04, ADT^A08)"));
     }
 

@@ -68,13 +68,19 @@ pub(super) fn date_put(patterns: &[String], around: &Around, text: &str) -> Resu
     .ok_or_else(|| format!("'{text}' is less exact than {}", patterns.join(", ")))
 }
 
-/// FHIR dateTime → legacy spelling, in the mapping's zone.
+/// FHIR dateTime → legacy spelling, in the mapping's zone; HL7 v2 can say another offset, and does.
 pub(super) fn datetime_put(
     patterns: &[String],
     around: &Around,
     text: &str,
 ) -> Result<String, Bad> {
-    let moment = localise(read_fhir(text)?, around);
+    let there = read_fhir(text)?;
+    let mut moment = localise(there.clone(), around);
+    let mut offset = String::new();
+    if around.hl7 && patterns.is_empty() && !same_clock(&there, &moment) {
+        offset = offset_text(there.offset.unwrap_or(0), "");
+        moment = there;
+    }
     let family: &[&str] = if around.hl7 {
         &["yyyyMMddHHmmss", "yyyyMMdd", "yyyyMM", "yyyy"]
     } else {
@@ -86,7 +92,13 @@ pub(super) fn datetime_put(
         out.push('.');
         out += &moment.fraction;
     }
-    Ok(out)
+    Ok(out + &offset)
+}
+
+/// Whether two spellings of one moment show the same day and time.
+fn same_clock(a: &Moment, b: &Moment) -> bool {
+    let clock = |m: &Moment| (m.month, m.day, m.hour, m.minute);
+    clock(a) == clock(b)
 }
 
 /// The offset at the end of a date and time, in seconds.
@@ -398,7 +410,10 @@ mod tests {
         assert_eq!(get("20260302").as_deref(), Ok("2026-03-02"));
         let put = |t| datetime_put(&[], &around, t);
         assert_eq!(put("2026-03-02T08:30:15+08:00").as_deref(), Ok("20260302083015"));
-        assert_eq!(put("2026-03-02T00:30:15Z").as_deref(), Ok("20260302083015"));
+        // Another offset is kept: nothing is converted in silence.
+        assert_eq!(put("2026-03-02T00:30:15Z").as_deref(), Ok("20260302003015+0000"));
+        assert_eq!(put("2026-03-02T01:45:15+01:15").as_deref(), Ok("20260302014515+0115"));
+        assert_eq!(get("20260302014515+0115").as_deref(), Ok("2026-03-02T01:45:15+01:15"));
         let hours = ["yyyy-MM-dd HH".to_owned()];
         assert_eq!(
             datetime_put(&hours, &around, "2026-03-05T10:25:00+08:00").as_deref(),

@@ -78,7 +78,10 @@ impl<'p> Facts<'p> {
     /// Whether some guard of the mapping looks at a slot of this leaf.
     pub fn decides(&self, leaf: &Leaf) -> bool {
         match &leaf.input {
-            Input::Slots(slots) => slots.iter().flatten().any(|slot| self.watched.contains(&slot)),
+            // A guard may look at a part of it: at a component of a field that is read whole.
+            Input::Slots(slots) => slots.iter().flatten().any(|slot| {
+                self.watched.iter().any(|w| *w == slot || (*w).clone().whole() == *slot)
+            }),
             Input::Cases(_) => true,
             _ => false,
         }
@@ -132,12 +135,39 @@ pub(super) fn difference(want: &[(String, Json)], got: &[(String, Json)]) -> Str
         match got.iter().find(|(r, _)| r == reference) {
             None => return format!("{reference} is gone"),
             Some((_, other)) if other != resource => {
-                return format!("wanted {resource}, got {other}");
+                let kind = reference.split('/').next().unwrap_or("");
+                return first_other(resource, other, &mut kind.to_owned());
             }
             Some(_) => {}
         }
     }
     "another resource appeared".to_owned()
+}
+
+/// `Patient.name[0].text: wanted "a", got "b"`.
+fn first_other(want: &Json, got: &Json, path: &mut String) -> String {
+    let before = path.len();
+    let mut below = |step: String, want: &Json, got: &Json| {
+        *path += &step;
+        let told = (want != got).then(|| first_other(want, got, path));
+        path.truncate(before);
+        told
+    };
+    let found = match (want, got) {
+        (Json::Object(a), Json::Object(b)) => {
+            let keys = a.keys().chain(b.keys());
+            let part = |map: &serde_json::Map<String, Json>, key: &String| {
+                map.get(key).cloned().unwrap_or_default()
+            };
+            keys.into_iter().find_map(|key| below(format!(".{key}"), &part(a, key), &part(b, key)))
+        }
+        (Json::Array(a), Json::Array(b)) if a.len() == b.len() => {
+            let mut pairs = a.iter().zip(b).enumerate();
+            pairs.find_map(|(n, (a, b))| below(format!("[{n}]"), a, b))
+        }
+        _ => None,
+    };
+    found.unwrap_or_else(|| format!("{path}: wanted {want}, got {got}"))
 }
 
 /// `byte 312: had '…', got '…'`.

@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use super::compare::{Facts, difference};
-use super::{random, vary};
+use super::random;
 use crate::legacy::{Charsets, Record};
 use crate::translate::codec::Around;
 use crate::translate::explain::dotted;
@@ -234,9 +234,9 @@ fn renew(
 }
 
 impl Edit {
-    /// Edits the view of a record, puts it back and reads it again. `None`: the edit does not fit
+    /// Edits the view of a record (the `nth` of its file), puts it back and reads it again. `None`: the edit does not fit
     /// this record.
-    pub fn check(&self, facts: &Facts, record: &Record) -> Option<Found> {
+    pub fn check(&self, facts: &Facts, record: &Record, nth: usize) -> Option<Found> {
         let program = facts.program;
         let before: Json = serde_json::from_str(&get(program, record).bundle).ok()?;
         let wanted = self.apply(&before)?;
@@ -247,7 +247,7 @@ impl Edit {
             Ok(file) => file,
             Err(error) => return failed(format!("cannot be read again: {error}")),
         };
-        let Some(written) = file.records.get(vary::index(record)).or(file.records.first()) else {
+        let Some(written) = file.records.get(nth) else {
             return failed("no record is left".to_owned());
         };
         let after: Json = serde_json::from_str(&get(program, written).bundle).unwrap_or_default();
@@ -259,6 +259,7 @@ impl Edit {
         // A value that a guard looks at decides which other parts there are: the edit itself must
         // be read again, or be refused aloud. So may an item for which there is no room.
         let aloud = output.issues.iter().any(|issue| issue.text.starts_with("lost:"));
+        let no_character = output.issues.iter().any(|i| i.text.contains("has no code in"));
         let itself = match &self.what {
             What::Set { new, .. } => {
                 let value =
@@ -268,7 +269,7 @@ impl Edit {
             What::Insert { .. } => aloud,
             What::Remove(_) | What::Swap(..) => false,
         };
-        let put_get = (want != got && !itself).then(|| difference(&want, &got));
+        let put_get = (want != got && !itself && !no_character).then(|| difference(&want, &got));
         let same = self.removes() || facts.unclaimed(record) == facts.unclaimed(written);
         let frame = (!same).then(|| "an unclaimed slot changed".to_owned());
         Some(Found { put_get, frame })

@@ -58,6 +58,14 @@ pub struct Report {
     pub failed: usize,
 }
 
+/// A record of a sample file.
+struct Sample<'s> {
+    name: &'s str,
+    record: Record,
+    /// Which of its file it is, from 0.
+    nth: usize,
+}
+
 /// Failures that are kept word for word.
 const SHOWN: usize = 20;
 
@@ -85,29 +93,32 @@ pub fn laws(program: &Program, samples: &[(String, Vec<u8>)], cases: usize, seed
     let mut records = Vec::new();
     for (name, bytes) in samples {
         match program.schema.read(bytes, &charsets) {
-            Ok(file) => records.extend(file.records.into_iter().map(|r| (name.clone(), r))),
+            Ok(file) => {
+                let all = file.records.into_iter().enumerate();
+                records.extend(all.map(|(nth, record)| Sample { name, record, nth }));
+            }
             Err(error) => report.case(Law::GetPut, Some(format!("{name}: {error}"))),
         }
     }
-    for (name, record) in &records {
-        steady(program, name, record, &mut report);
-        created(&facts, name, record, &mut report);
+    for sample in &records {
+        steady(program, sample.name, &sample.record, &mut report);
+        created(&facts, sample.name, &sample.record, &mut report);
     }
     if records.is_empty() {
         return report;
     }
     for _ in 0..cases {
-        let (name, sample) = &records[rng.usize(..records.len())];
+        let sample = &records[rng.usize(..records.len())];
         // Half of the edits are made to generated records: samples with other values in their slots.
         let changes =
-            if rng.bool() { vary::changes(program, sample, &mut rng) } else { Vec::new() };
+            if rng.bool() { vary::changes(program, &sample.record, &mut rng) } else { Vec::new() };
         let generated = vary::apply(program, sample, &changes);
-        let record = generated.as_ref().unwrap_or(sample);
+        let record = generated.as_ref().unwrap_or(&sample.record);
         if generated.is_some() {
-            steady(program, name, record, &mut report);
+            steady(program, sample.name, record, &mut report);
         }
         if let Some(edit) = edit::random(&facts, record, &mut rng) {
-            edited(&facts, name, sample, &changes, edit, &mut report);
+            edited(&facts, sample, &changes, edit, &mut report);
         }
     }
     report
@@ -144,17 +155,10 @@ fn created(facts: &Facts, name: &str, record: &Record, report: &mut Report) {
 }
 
 /// One PutGet and Frame case on a sample with these changes; shrunk if it fails.
-fn edited(
-    facts: &Facts,
-    name: &str,
-    sample: &Record,
-    changes: &[Change],
-    edit: Edit,
-    report: &mut Report,
-) {
+fn edited(facts: &Facts, sample: &Sample, changes: &[Change], edit: Edit, report: &mut Report) {
     let check = |changes: &[Change], edit: &Edit| {
         let generated = vary::apply(facts.program, sample, changes);
-        edit.check(facts, generated.as_ref().unwrap_or(sample))
+        edit.check(facts, generated.as_ref().unwrap_or(&sample.record), sample.nth)
     };
     let Some(found) = check(changes, &edit) else { return };
     let (put_get, frame) = (found.put_get.is_some(), found.frame.is_some());
@@ -179,7 +183,7 @@ fn edited(
             (edit, found) = (shorter, smaller);
         }
     }
-    let with = vary::shown(&changes);
+    let (name, with) = (sample.name, vary::shown(&changes));
     let say = |what: String| format!("{} of {name}{with}: {what}", edit.shown(facts.program));
     report.case(Law::PutGet, found.put_get.map(say));
     if !edit.removes() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::random;
+use super::{Sample, random};
 use crate::legacy::{Charsets, Record, Scope, Slot, Write};
 use crate::translate::get::trace;
 use crate::translate::plan::{Flag, Input, Program};
@@ -42,8 +42,9 @@ pub(super) fn changes(program: &Program, sample: &Record, rng: &mut fastrand::Rn
 }
 
 /// The sample with these changes; `None` if there are none, or none that fits.
-pub(super) fn apply(program: &Program, sample: &Record, changes: &[Change]) -> Option<Record> {
-    let mut editor = sample.edit();
+pub(super) fn apply(program: &Program, sample: &Sample, changes: &[Change]) -> Option<Record> {
+    let record = &sample.record;
+    let mut editor = record.edit();
     let mut any = false;
     for change in changes {
         any |= editor.write(change.scope, &change.slot, Write::Text(&change.text)).is_ok();
@@ -52,15 +53,10 @@ pub(super) fn apply(program: &Program, sample: &Record, changes: &[Change]) -> O
         return None;
     }
     let edits = editor.finish().ok()?;
-    let bytes = sample.text().splice(&edits).ok()?;
-    let charsets = Charsets { channel: Some(sample.text().charset), ..Charsets::default() };
+    let bytes = record.text().splice(&edits).ok()?;
+    let charsets = Charsets { channel: Some(record.text().charset), ..Charsets::default() };
     let file = program.schema.read(&bytes, &charsets).ok()?;
-    file.records.into_iter().nth(index(sample))
-}
-
-/// Records of one file share its text; which one this is.
-pub(super) fn index(record: &Record) -> usize {
-    record.about("index").and_then(|n| n.parse().ok()).unwrap_or(0)
+    file.records.into_iter().nth(sample.nth)
 }
 
 /// ` with PID-8 = 'F'`.

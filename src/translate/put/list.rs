@@ -11,6 +11,7 @@ use crate::translate::marks::has_marks;
 use crate::translate::plan::{Branch, By, Drive, Item, Value};
 
 /// An item of the old list: its rule, the scope it was read in, its value.
+#[derive(Debug, Clone)]
 pub(super) struct OldItem {
     pub rule: usize,
     pub scope: Scope,

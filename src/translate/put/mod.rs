@@ -146,17 +146,31 @@ fn put_all(program: &Program, pairs: &[(&Json, &Record)], text: &Text) -> Output
         return output;
     }
     edits.sort_by_key(|e| (e.span.start, e.span.end));
-    match text.splice(&edits) {
-        Ok(bytes) => output.bytes = bytes,
-        Err(error) => {
-            output.issues.push(Issue::from(&error));
-            return output;
-        }
-    }
+    output.bytes = splice(text, edits, &mut output.issues);
     for (n, (bundle, _)) in pairs.iter().enumerate() {
         report::report(program, bundle, None, n, &mut output);
     }
     output
+}
+
+/// Applies edits; one whose characters the charset does not have is left out, and said.
+fn splice(text: &Text, mut edits: Vec<TextEdit>, issues: &mut Vec<Issue>) -> Vec<u8> {
+    if let Ok(bytes) = text.splice(&edits) {
+        return bytes;
+    }
+    edits.retain(|edit| match text.splice(std::slice::from_ref(edit)) {
+        Ok(_) => true,
+        Err(error) => {
+            let mut issue = Issue::from(&error);
+            issue.text = format!("lost: {}", issue.text);
+            issues.push(issue);
+            false
+        }
+    });
+    text.splice(&edits).unwrap_or_else(|error| {
+        issues.push(Issue::from(&error));
+        text.bytes.to_vec()
+    })
 }
 
 /// One record being written.

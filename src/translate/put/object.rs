@@ -30,7 +30,7 @@ impl<'a> Put<'a, '_> {
         let after = self.new_branches(object, &before, new);
         for (&choice, (was, is)) in object.choices.iter().zip(before.iter().zip(&after)) {
             if was != is {
-                self.leave_branch(object, choice, *was, old, scope);
+                self.leave_branch(object, choice, *was, (old, &old_lists), scope);
             }
             self.writer.eval.choose(choice, *is);
             if was != is
@@ -120,18 +120,17 @@ impl<'a> Put<'a, '_> {
         object: &'a Object,
         choice: usize,
         was: Option<usize>,
-        old: Option<&Obj>,
+        (old, old_lists): (Option<&Obj>, &[Vec<OldItem>]),
         scope: Scope,
     ) {
         let Some(arm) = was else { return };
         self.writer.eval.choose(choice, Some(arm));
-        for field in &object.fields {
+        for (field, old_items) in object.fields.iter().zip(old_lists) {
             if field.branch == Some(Branch { choice, branch: arm })
                 && let Some(value) = part(field, old)
-                && !matches!(field.value, Value::List(_))
             {
                 self.path.push(&field.name);
-                self.value(&field.value, Some(&value), None, Vec::new(), scope);
+                self.value(&field.value, Some(&value), None, old_items.clone(), scope);
                 self.path.pop();
             }
         }
