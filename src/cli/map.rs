@@ -12,7 +12,7 @@ use super::translate::{party, program};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::Severity;
 use crate::translate::compose::compose;
-use crate::translate::{Library, Party, compile, examples, laws};
+use crate::translate::{Library, Party, compile, examples, laws, spaces};
 
 /// Arguments of `tombolo map`.
 #[derive(clap::Args)]
@@ -77,7 +77,12 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let (library, tell) = (global.library()?, global.tell());
     let party = party(&args.party, global)?;
     let failures = match args.verb {
-        Verb::Check { names } => check(&library, &tell, &chosen(&library, names)?),
+        Verb::Check { names } => {
+            let names = chosen(&library, names)?;
+            let failures = check(&library, &tell, &names);
+            tell_conflicts(&library, &tell, &party, &names);
+            failures
+        }
         Verb::Test { names, bless } => {
             test(&library, &tell, &party, &chosen(&library, names)?, bless.as_deref())?
         }
@@ -126,6 +131,16 @@ fn check(library: &Library, tell: &Tell, names: &[String]) -> usize {
     failures
 }
 
+/// M025: keys of different shape for one space, should one party use these mappings.
+fn tell_conflicts(library: &Library, tell: &Tell, party: &Party, names: &[String]) {
+    let programs: Vec<_> = names.iter().filter_map(|n| library.program(n, party).ok()).collect();
+    for conflict in spaces::conflicts(&programs) {
+        let word = tell.paint(Look::Yellow, tell.pick(("warning", "警告")));
+        let of_one = tell.pick(("M025 (if one party uses both):", "M025（若同一机构使用两者）："));
+        tell.say(format_args!("{word} {of_one} {}", conflict.line()));
+    }
+}
+
 fn test(
     library: &Library,
     tell: &Tell,
@@ -148,6 +163,14 @@ fn test(
         }
         for failure in &outcome.failures {
             tell.say(failure);
+        }
+        for (pos, path) in &outcome.unexercised {
+            let what = tell.pick(("M017: no test exercises", "M017：没有测试用到"));
+            tell.say(format_args!(
+                "{} {} {what} {path}",
+                tell.paint(Look::Yellow, tell.pick(("warning", "警告"))),
+                program.place(*pos)
+            ));
         }
         failures += outcome.failures.len();
         verdict(tell, name, outcome.passed, outcome.failures.len());

@@ -4,13 +4,14 @@
 //! A path of an edit is `Type.element[tag][0].element`, or begins with an alias of the mapping: `[tag]` is the item rule of that name in the
 //! mapping, a number counts among the items left. `null` removes the element.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::get::get;
+use super::compose::each_leaf;
+use super::get::{get, trace};
 use super::marks::{has_marks, marks_of};
-use super::plan::{Object, Program, Value};
+use super::plan::{Flag, Input, Object, Pos, Program, Value};
 use super::put::put;
 use crate::legacy::{Charsets, Record};
 
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub passed: usize,
     /// One line each.
     pub failures: Vec<String>,
+    /// M017: rules that no test exercises, as places in the mapping files with their FHIR paths.
+    pub unexercised: Vec<(Pos, String)>,
     /// Golden files to write: name and content; for inputs that have none, or all with `bless`.
     pub goldens: Vec<(String, String)>,
 }
@@ -28,6 +31,7 @@ pub struct Outcome {
 /// Runs the tests of a mapping's folder. `files`: name and bytes, as in the folder.
 pub fn run(program: &Program, files: &[(String, Vec<u8>)]) -> Outcome {
     let mut outcome = Outcome::default();
+    let mut exercised = BTreeSet::new();
     let find = |name: &str| files.iter().find(|(n, _)| n == name).map(|(_, b)| b.as_slice());
     for (name, bytes) in inputs(files) {
         let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
@@ -39,12 +43,36 @@ pub fn run(program: &Program, files: &[(String, Vec<u8>)]) -> Outcome {
                 continue;
             }
         };
+        for record in &records {
+            exercised.extend(trace(program, record).1.iter().map(|traced| place(traced.leaf.pos)));
+        }
         golden(program, name, stem, &records, find(&format!("{stem}.fhir.json")), &mut outcome);
         if let Some(edits) = find(&format!("{stem}.edits.yaml")) {
             self::edits(program, name, edits, &records, &mut outcome);
         }
     }
+    outcome.unexercised = unexercised(program, &exercised);
     outcome
+}
+
+fn place(pos: Pos) -> (u16, u32, u32) {
+    (pos.file, pos.line, pos.column)
+}
+
+/// The leaves that own a slot and gave no value in any test.
+fn unexercised(program: &Program, exercised: &BTreeSet<(u16, u32, u32)>) -> Vec<(Pos, String)> {
+    let mut found = Vec::new();
+    for rule in &program.rules {
+        each_leaf(&rule.body, &mut rule.kind.clone(), &mut |path, leaf| {
+            let owns = leaf.flag == Flag::Own && !matches!(leaf.input, Input::Nothing);
+            if owns && !exercised.contains(&place(leaf.pos)) {
+                found.push((leaf.pos, path.to_owned()));
+            }
+        });
+    }
+    found.sort_by_key(|(pos, _)| place(*pos));
+    found.dedup_by_key(|(pos, _)| place(*pos));
+    found
 }
 
 /// The inputs among the files of a test folder.

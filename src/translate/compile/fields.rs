@@ -368,7 +368,7 @@ impl Compiling<'_> {
                 self.report.error_hint("M027", bound.mark, "a list field needs `each`", hint);
             }
             let by = crate::translate::plan::By::Position;
-            let each = Each { steps: Vec::new(), shown, filter: None, by };
+            let each = Each { steps: Vec::new(), shown, filter: None, by, said_by: false };
             let inner = Scope { list: Some(name.to_owned()), unbound: true, ..scope.clone() };
             return Some((each, inner));
         };

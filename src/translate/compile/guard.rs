@@ -17,7 +17,44 @@ impl Compiling<'_> {
             self.report.error_hint("M000", mark, "the condition is empty", FORMS);
             return None;
         }
-        self.any(&words, mark, scope)
+        let guard = self.any(&words, mark, scope)?;
+        if self.never(&guard, scope) {
+            let what = format!("'{}' can never hold", text.trim());
+            let hint = "it contradicts itself, a condition around it, or what the mapping accepts";
+            self.report.error_hint("M012", self.report.within(mark, text.trim()), what, hint);
+        }
+        Some(guard)
+    }
+
+    /// Whether a condition cannot hold here: two parts of it, or it and what holds around it,
+    /// exclude each other, or the mapping accepts no record with such an event.
+    fn never(&self, guard: &Guard, scope: &Scope) -> bool {
+        let mine = vec![Cond::Guard(std::rc::Rc::new(guard.clone()))];
+        let parts = atoms(&mine);
+        let itself =
+            parts.iter().enumerate().any(|(n, a)| parts[..n].iter().any(|b| exclude(a, b)));
+        let accepted: Vec<&str> = self
+            .doc
+            .get("accept")
+            .and_then(crate::yaml::Node::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| item.text())
+            .collect();
+        let unheard = parts.iter().any(|part| match part {
+            Atom::Holds(Guard::Is { input: Input::About(name), values, .. })
+                if !accepted.is_empty() =>
+            {
+                let is = |message: &&str, value: &String| match name.as_str() {
+                    "event" => message.split('^').nth(1) == Some(value),
+                    _ => *message == value,
+                };
+                matches!(name.as_str(), "event" | "message")
+                    && !values.iter().any(|v| accepted.iter().any(|m| is(m, v)))
+            }
+            _ => false,
+        });
+        itself || unheard || disjoint(&scope.conds, &mine)
     }
 
     fn any(&mut self, words: &[&str], mark: Mark, scope: &Scope) -> Option<Guard> {

@@ -78,6 +78,7 @@ impl Compiling<'_> {
     ) -> Option<Leaf> {
         let mut draft = self.draft(text, mark, scope)?;
         let json = self.fit(&mut draft, mark, want)?;
+        self.check_lossy(&draft, mark);
         let claim = Claim {
             held: draft.held.clone(),
             flag: draft.flag,
@@ -88,6 +89,29 @@ impl Compiling<'_> {
         };
         self.claims.push(claim);
         Some(self.finish(draft, json, mark))
+    }
+
+    /// A spelling that drops part of a time says so (M015).
+    fn check_lossy(&mut self, draft: &Draft, mark: Mark) {
+        if draft.flag != Flag::Own || draft.lossy.is_some() {
+            return;
+        }
+        let written = match draft.codecs.first() {
+            Some(Codec::Date(patterns) | Codec::DateTime(patterns)) => patterns.first(),
+            _ => None,
+        };
+        let Some(written) = written else { return };
+        let drops = match () {
+            () if !written.contains('M') => "months",
+            () if !written.contains('d') => "days",
+            () if written.contains('H') && !written.contains('m') => "minutes",
+            () if written.contains('H') && !written.contains('s') => "seconds",
+            () => return,
+        };
+        let what = format!("'{written}' drops {drops}");
+        let hint =
+            format!("add `| lossy({drops})`, or write them first: the first pattern is written");
+        self.report.warning("M015", self.report.within(mark, written), what, Some(hint));
     }
 
     /// A leaf that is only read: a part of a key or condition.

@@ -8,6 +8,7 @@
 //! * [`leaf`], [`operand`], [`codec`], [`ucum`], [`guard`], [`scope`], [`key`], [`expr`], [`path`],
 //!   [`text`]: the small grammars
 //! * [`value`], [`check`]: what the definitions and the other rules say about them
+//! * [`review`]: the whole, once it is there
 //! * [`out`]: `put`, `require`, `check`, `create`, `ignore`, `accept`, the policies
 //! * [`report`]: diagnostics and how they are shown
 //!
@@ -33,6 +34,7 @@ mod out;
 mod path;
 mod paths;
 mod report;
+mod review;
 mod rule;
 mod schema;
 mod scope;
@@ -270,6 +272,7 @@ impl<'a> Compiling<'a> {
         let (nulls, rest) = self.read_policies();
         self.check_owners();
         self.settle_rules();
+        self.review();
         let text = |key: &str| self.doc.text(key).unwrap_or("").to_owned();
         Program {
             name: text("mapping"),

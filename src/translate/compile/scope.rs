@@ -91,6 +91,7 @@ impl Compiling<'_> {
         }
         if let Some(by) = by {
             each.by = self.by(by, &inner)?;
+            each.said_by = true;
         }
         Some((each, inner))
     }
@@ -104,8 +105,13 @@ impl Compiling<'_> {
         let names = if self.is_hl7() { group_steps(text) } else { vec![expanded.as_str()] };
         let mut inner = scope.clone();
         inner.list = None;
-        let mut each =
-            Each { steps: Vec::new(), shown: text.to_owned(), filter: None, by: By::Position };
+        let mut each = Each {
+            steps: Vec::new(),
+            shown: text.to_owned(),
+            filter: None,
+            by: By::Position,
+            said_by: false,
+        };
         for name in names {
             match self.schema.list(&inner.place, name) {
                 Ok((list, place)) => {

@@ -212,6 +212,8 @@ pub struct Each {
     pub filter: Option<Guard>,
     /// How instances are found again on the way back.
     pub by: By,
+    /// Whether the mapping says `by`.
+    pub said_by: bool,
 }
 
 /// How list items are aligned on the way back.

@@ -4,7 +4,7 @@ use super::{Diagnostic, compile_texts};
 use crate::fhir::Severity;
 
 /// The top of a mapping; `resources:` begins in line 8.
-const TOP: &str = "\
+pub(super) const TOP: &str = "\
 lang: 1
 mapping: m
 version: 1.0.0
@@ -32,7 +32,7 @@ fn shown(d: &Diagnostic) -> String {
 }
 
 /// Everything that is found in a mapping made of these parts.
-fn found(parts: &[&str]) -> Vec<String> {
+pub(super) fn found(parts: &[&str]) -> Vec<String> {
     let text = parts.concat();
     let found = match compile_texts(&[("m/mapping.yaml", &text)]) {
         Ok((_, found)) | Err(found) => found,
@@ -40,18 +40,18 @@ fn found(parts: &[&str]) -> Vec<String> {
     found.iter().map(shown).collect()
 }
 
-fn in_patient(lines: &str) -> Vec<String> {
+pub(super) fn in_patient(lines: &str) -> Vec<String> {
     let body: String = lines.lines().map(|l| format!("    {l}\n")).collect();
     found(&[TOP, "resources:\n  Patient patient:\n    key: pid(PID-3.1)\n", &body])
 }
 
 #[track_caller]
-fn patient_says(lines: &str, wanted: &str) {
+pub(super) fn patient_says(lines: &str, wanted: &str) {
     assert_eq!(in_patient(lines), [wanted], "{lines}");
 }
 
 #[track_caller]
-fn mapping_says(parts: &[&str], wanted: &str) {
+pub(super) fn mapping_says(parts: &[&str], wanted: &str) {
     let all: Vec<&str> = std::iter::once(TOP).chain(parts.iter().copied()).collect();
     assert_eq!(found(&all), [wanted], "{}", parts.concat());
 }
@@ -311,7 +311,7 @@ fn m014_templates() {
 fn m016_units() {
     let obs = |unit: &str| {
         format!(
-            "resources:\n  Observation bp:\n    key: bp(PID-3.1)\n    status: = final\n    valueQuantity: OBX-5 | quantity({unit})\n"
+            "resources:\n  Observation bp:\n    key: bp(PID-3.1)\n    status: = final\n    valueQuantity: OBX-5 | quantity({unit})\n    code.text: PID-6\n"
         )
     };
     assert_eq!(found(&[TOP, &obs("mm[Hg]")]), [""; 0]);
@@ -324,7 +324,7 @@ fn m016_units() {
             &obs("code units").replace("OBX-5 ", "OBX-5 OBX-6 "),
             "codes:\n  units:\n    - 次/分 <-> 次/min\n",
         ],
-        "M016 m/mapping.yaml:14:3 '次/min' is not a UCUM unit: '次' is unknown (see https://ucum.org/ucum: mm[Hg], mmol/L, 10*9/L, /min, {cigarettes}/d)",
+        "M016 m/mapping.yaml:15:3 '次/min' is not a UCUM unit: '次' is unknown (see https://ucum.org/ucum: mm[Hg], mmol/L, 10*9/L, /min, {cigarettes}/d)",
     );
     mapping_says(
         &[&obs("code units"), "codes:\n  units:\n    - 次/分 <-> /min\n"],

@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod models;
+mod reviews;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::translate::plan::{
     Codec, Drive, Expr, Flag, Guard, Input, KeyPart, Leaf, Step, Value, Way,
 };
 
-const MODEL: &str = "\
+pub(super) const MODEL: &str = "\
 lang: 1
 model: visit
 fields:
@@ -54,7 +54,7 @@ check:
   - 生日 <= 号
 ";
 
-const SCHEMA: &str = "\
+pub(super) const SCHEMA: &str = "\
 schema: csv
 header: [号, 生日, 性别, 证号, 体重, 症状, 药1名, 药1量, 药2名, 药2量]
 nulls: [\"\", \"-\"]
@@ -63,7 +63,7 @@ columns:
   证号: cnid(18) null \"\" \"无\"
 ";
 
-const MAPPING: &str = "\
+pub(super) const MAPPING: &str = "\
 lang: 1
 mapping: m
 source: csv
@@ -77,7 +77,11 @@ bind:
   药[]: { each: \"columns 药{n} for n in 1..2\", 名: \"药{n}名\", 量: \"药{n}量\" }
 ";
 
-fn files<'f>(mapping: &'f str, model: &'f str, schema: &'f str) -> [(&'f str, &'f str); 3] {
+pub(super) fn files<'f>(
+    mapping: &'f str,
+    model: &'f str,
+    schema: &'f str,
+) -> [(&'f str, &'f str); 3] {
     [("m/mapping.yaml", mapping), ("_models/visit.yaml", model), ("m/schema.yaml", schema)]
 }
 
@@ -89,7 +93,7 @@ fn leaf(value: &Value) -> &Leaf {
 }
 
 #[track_caller]
-fn says(files: &[(&str, &str)], wanted: &str) {
+pub(super) fn says(files: &[(&str, &str)], wanted: &str) {
     let found = match compile_texts(files) {
         Ok((_, found)) | Err(found) => found,
     };
