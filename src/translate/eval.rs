@@ -2,6 +2,7 @@
 //! guard holds, which branch is taken, what an id is.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
@@ -32,6 +33,8 @@ pub(super) struct Instance {
     pub reference: Option<String>,
     /// Some owned leaf has a value.
     pub present: bool,
+    /// None has, but one holds a text that cannot be read.
+    pub spoilt: bool,
 }
 
 /// A key, evaluated.
@@ -75,6 +78,8 @@ pub(super) struct Eval<'a> {
     chosen: Vec<Option<usize>>,
     /// What the scans of those branches found.
     scanned: Vec<Vec<(&'a str, Cow<'a, str>)>>,
+    /// A text that cannot be read was met while looking for values.
+    spoilt: Cell<bool>,
     pub issues: Vec<Issue>,
 }
 
@@ -91,6 +96,7 @@ impl<'a> Eval<'a> {
             by_rule: Vec::with_capacity(program.rules.len()),
             chosen: vec![None; choices],
             scanned: vec![Vec::new(); choices],
+            spoilt: Cell::new(false),
             issues: Vec::new(),
         };
         for rule in 0..program.rules.len() {
@@ -120,7 +126,9 @@ impl<'a> Eval<'a> {
             if rule.when.as_ref().is_some_and(|g| !self.holds(g, scope)) {
                 continue;
             }
+            self.spoilt.set(false);
             let present = self.has_value(&rule.body, scope) || !rule.body.has_data;
+            let spoilt = !present && self.spoilt.get();
             self.instances.push(Instance {
                 rule: rule_index,
                 scope,
@@ -129,6 +137,7 @@ impl<'a> Eval<'a> {
                 key: None,
                 reference: None,
                 present,
+                spoilt,
             });
         }
     }
@@ -376,7 +385,14 @@ impl<'a> Eval<'a> {
     fn value_has_value(&mut self, value: &'a Value, scope: Scope) -> bool {
         match value {
             Value::Const(_) | Value::Ref(_) => false,
-            Value::Leaf(leaf) => matches!(self.leaf(leaf, scope), LeafValue::Value(_, From::Own)),
+            Value::Leaf(leaf) => match self.leaf(leaf, scope) {
+                LeafValue::Value(_, From::Own) => true,
+                LeafValue::Bad(_) => {
+                    self.spoilt.set(true);
+                    false
+                }
+                _ => false,
+            },
             Value::Object(object) => self.has_value(object, scope),
             Value::List(items) => items.iter().any(|item| self.item_has_value(item, scope)),
         }

@@ -2,7 +2,7 @@
 //! (FHIR edits → the exact legacy diff, and nothing else changes).
 //!
 //! A path of an edit is `Type.element[tag][0].element`, or begins with an alias of the mapping: `[tag]` is the item rule of that name in the
-//! mapping, a number counts among the items left. `null` removes the element.
+//! mapping, a number counts among the items left. `null` removes the element, or the resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -225,16 +225,22 @@ pub fn edit(program: &Program, bundle: &mut Json, path: &str, value: &Json) -> R
         program.rules.iter().find(|r| r.kind == kind || r.alias == kind).ok_or_else(unknown)?;
     let marks = marks_of(&rule.body);
     let entries = bundle["entry"].as_array_mut().ok_or_else(unknown)?;
-    let mine = entries.iter_mut().map(|e| &mut e["resource"]);
-    let mut at = mine
-        .filter(|r| {
-            let right = rule.alias != kind || has_marks(r, &marks);
-            r["resourceType"] == rule.kind.as_str() && right
+    let entry = entries
+        .iter_mut()
+        .filter(|entry| {
+            let right = rule.alias != kind || has_marks(&entry["resource"], &marks);
+            entry["resource"]["resourceType"] == rule.kind.as_str() && right
         })
         .nth(nth)
         .ok_or_else(unknown)?;
-    let mut body = Some(&rule.body);
     let steps: Vec<&str> = steps.collect();
+    if steps.is_empty() && value.is_null() {
+        let url = entry["request"]["url"].take();
+        *entry = serde_json::json!({ "request": { "method": "DELETE", "url": url } });
+        return Ok(());
+    }
+    let mut at = &mut entry["resource"];
+    let mut body = Some(&rule.body);
     for (n, step) in steps.iter().enumerate() {
         let (name, brackets) = step.split_once('[').unwrap_or((step, ""));
         let tags: Vec<&str> =

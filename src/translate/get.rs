@@ -186,6 +186,9 @@ impl<'a> Writer<'a> {
         let mut seen: Vec<(String, usize, String)> = Vec::new();
         let mut json = String::new();
         for n in 0..self.eval.instances.len() {
+            if self.eval.instances[n].spoilt {
+                self.note_spoilt(n);
+            }
             let Some(reference) = self.eval.instances[n].reference.clone() else { continue };
             json.clear();
             if !self.write_resource(n, &mut json) {
@@ -202,6 +205,16 @@ impl<'a> Writer<'a> {
             f(&reference, &json, self.eval.program.rules[rule].create_only, &made);
             seen.push((reference, rule, json.clone()));
         }
+    }
+
+    /// Notes the texts that cannot be read of a resource that says nothing else.
+    fn note_spoilt(&mut self, n: usize) {
+        let instance = &self.eval.instances[n];
+        let (rule, scope) = (&self.eval.program.rules[instance.rule], instance.scope);
+        self.instance = n;
+        self.path.clear();
+        self.path.push(&rule.kind);
+        self.fields(&rule.body, scope, &mut String::new(), false);
     }
 
     fn collision(&mut self, reference: &str, rule: usize, other: usize) {

@@ -42,6 +42,7 @@ const MAPPING_KEYS: &[&str] = &[
 const MODEL_KEYS: &[&str] = &[
     "lang",
     "model",
+    "extends",
     "version",
     "title",
     "target",
@@ -270,10 +271,7 @@ impl Loader<'_> {
         match &node.kind {
             Kind::Scalar(path, _) => {
                 let path = join(self.report.path(node.mark.file), path);
-                let Some(model) = self.read(&path, node.mark) else { return doc };
-                let Some(mut model) = self.document(model, MODEL_KEYS, "model") else {
-                    return doc;
-                };
+                let Some(mut model) = self.load_model(&path, node.mark, 0) else { return doc };
                 model.top.retain(|(k, _)| {
                     !matches!(k.text.as_str(), "lang" | "model" | "version" | "title" | "target")
                 });
@@ -293,6 +291,28 @@ impl Loader<'_> {
                 doc
             }
         }
+    }
+
+    /// A model file over the model it extends.
+    fn load_model(&mut self, path: &str, from: Mark, depth: usize) -> Option<Doc> {
+        if depth > MAX_EXTENDS {
+            self.report.error("M000", from, "`extends` goes in a circle or is too deep");
+            return None;
+        }
+        let node = self.read(path, from)?;
+        let mut model = self.document(node, MODEL_KEYS, "model")?;
+        let Some(at) = model.top.iter().position(|(k, _)| k.text == "extends") else {
+            return Some(model);
+        };
+        let (_, base) = model.top.remove(at);
+        let Some(text) = base.text() else {
+            let hint = "write extends: other.yaml";
+            self.report.error_hint("M000", base.mark, "`extends` of a model names one file", hint);
+            return None;
+        };
+        let base_path = join(self.report.path(base.mark.file), text);
+        let base = self.load_model(&base_path, base.mark, depth + 1)?;
+        Some(self.lay_over(base, model, true))
     }
 
     /// Single resources of another mapping, with the tables and fragments they name.

@@ -21,7 +21,9 @@ impl Loader<'_> {
             lay_entry(&mut define, key, value, false);
         }
         let mut fields = base.fields;
-        fields.extend(over.fields);
+        for (key, value) in over.fields {
+            lay_entry(&mut fields, key, value, false);
+        }
         let resources = self.lay_resources(base.resources, over.resources);
         let has_model = base.has_model || over.has_model;
         Doc { top, codes, define, resources, fields, has_model, mark: over.mark }

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 
 use crate::legacy::{Record, Slot};
 use crate::translate::compose::each_leaf;
+use crate::translate::marks::{Marks, has_marks, marks_of};
 use crate::translate::plan::{Flag, Guard, Input, Leaf, Object, Program, Value};
 
 /// What the laws need to know of a mapping, found once.
@@ -17,6 +18,8 @@ pub(super) struct Facts<'p> {
     /// Paths whose value no slot of a new record can hold: read from the message's event, declared
     /// lossy, or following another slot.
     unsayable: BTreeSet<String>,
+    /// Paths of objects that only follow others (constants and copies), with their constants.
+    soft: Vec<(String, Marks)>,
     /// Slots that some rule claims.
     claimed: BTreeSet<String>,
     /// Slots that some guard looks at.
@@ -29,11 +32,13 @@ impl<'p> Facts<'p> {
             program,
             derived: BTreeSet::new(),
             unsayable: BTreeSet::new(),
+            soft: Vec::new(),
             claimed: program.put.iter().map(|p| p.shown.clone()).collect(),
             watched: Vec::new(),
         };
         for rule in &program.rules {
             each_leaf(&rule.body, &mut rule.kind.clone(), &mut |path, leaf| facts.leaf(path, leaf));
+            facts.soft_parts(&rule.body, &mut rule.kind.clone());
         }
         let mut guards: Vec<&Guard> = Vec::new();
         for rule in &program.rules {
@@ -58,6 +63,62 @@ impl<'p> Facts<'p> {
         }
         let names = leaf.slots.iter().flat_map(|s| s.split('|'));
         self.claimed.extend(names.map(str::to_owned));
+    }
+
+    fn soft_parts(&mut self, object: &Object, path: &mut String) {
+        let follows = |inner: &Object| {
+            let mut any = false;
+            each_leaf(inner, &mut String::new(), &mut |_, _| any = true);
+            any && !inner.has_data
+        };
+        for field in object.fields.iter().filter(|f| !f.name.is_empty()) {
+            let before = path.len();
+            path.push('.');
+            path.push_str(&field.name);
+            let inner: Vec<&Object> = match &field.value {
+                Value::Object(inner) => vec![inner],
+                Value::List(items) => items
+                    .iter()
+                    .filter_map(|item| match &item.value {
+                        Value::Object(inner) => Some(inner),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => Vec::new(),
+            };
+            for inner in inner {
+                if follows(inner) {
+                    self.soft.push((path.clone(), marks_of(inner)));
+                } else {
+                    self.soft_parts(inner, path);
+                }
+            }
+            path.truncate(before);
+        }
+    }
+
+    /// Takes out what follows something else.
+    fn prune(&self, json: &mut Json, path: &str) {
+        let soft = |json: &Json, path: &str| {
+            self.soft.iter().any(|(at, marks)| at == path && has_marks(json, marks))
+        };
+        match json {
+            Json::Object(map) => {
+                map.retain(|key, value| {
+                    let path = format!("{path}.{key}");
+                    !self.derived.contains(&path) && (value.is_array() || !soft(value, &path))
+                });
+                for (key, value) in map.iter_mut() {
+                    self.prune(value, &format!("{path}.{key}"));
+                }
+                map.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
+            }
+            Json::Array(items) => {
+                items.retain(|item| !soft(item, path));
+                items.iter_mut().for_each(|item| self.prune(item, path));
+            }
+            _ => {}
+        }
     }
 
     /// Whether no slot of a new record can hold the value at a path (`Patient.name[0].text`).
@@ -93,7 +154,7 @@ impl<'p> Facts<'p> {
         for entry in bundle["entry"].as_array().into_iter().flatten() {
             let mut resource = entry["resource"].clone();
             let kind = resource["resourceType"].as_str().unwrap_or("").to_owned();
-            prune(&mut resource, &kind, &self.derived);
+            self.prune(&mut resource, &kind);
             list.push((entry["request"]["url"].as_str().unwrap_or("").to_owned(), resource));
         }
         list
@@ -113,19 +174,6 @@ impl<'p> Facts<'p> {
             }
         });
         values
-    }
-}
-
-fn prune(json: &mut Json, path: &str, derived: &BTreeSet<String>) {
-    match json {
-        Json::Object(map) => {
-            map.retain(|key, _| !derived.contains(&format!("{path}.{key}")));
-            for (key, value) in map.iter_mut() {
-                prune(value, &format!("{path}.{key}"), derived);
-            }
-        }
-        Json::Array(items) => items.iter_mut().for_each(|i| prune(i, path, derived)),
-        _ => {}
     }
 }
 

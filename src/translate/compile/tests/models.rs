@@ -351,3 +351,49 @@ fn cases_of_a_binding_are_checked() {
         "M027 m/mapping.yaml:9:46 'other' is not part of a case (a case has `when: CONDITION` and `value: = text` or `value: SLOT | codec`)",
     );
 }
+
+#[test]
+fn a_model_extends_a_model() {
+    let over = "\
+lang: 1
+model: more
+extends: visit.yaml
+fields:
+  体重: none
+  身高: decimal cm
+resources:
+  Observation weight:
+    valueQuantity: 身高 | quantity
+    component[]: none
+  MedicationStatement med[]: none
+";
+    let mapping =
+        MAPPING.replace("visit.yaml", "more.yaml").replace("  药[]: ", "  身高: 体重\n  药[]: ");
+    let mut files = files(&mapping, MODEL, SCHEMA).to_vec();
+    files.push(("_models/more.yaml", over));
+    let (program, found) = compile_texts(&files).unwrap();
+    assert_eq!(found, []);
+    let weight = rule(&program, "weight");
+    assert_eq!(leaf(&field(&weight.body, "valueQuantity").value).slots, ["体重"]);
+    assert!(program.rules.iter().all(|rule| rule.alias != "med"));
+    assert!(program.rules.iter().any(|rule| rule.alias == "patient"));
+}
+
+#[test]
+fn a_text_that_cannot_be_read_is_named_even_where_nothing_else_is_said() {
+    let mapping = MAPPING.replace("resources:", "");
+    let mapping = format!(
+        "{mapping}resources:\n  Goal goal:\n    key: goal(patient)\n    lifecycleStatus: = active\n    subject: -> patient\n    description.text: = x\n    startDate: 始 | date\n"
+    );
+    let schema = SCHEMA.replace("药2量]", "药2量, 始]");
+    let (program, _) = compile_texts(&files(&mapping, MODEL, &schema)).unwrap();
+    let bytes =
+        "号,生日,性别,证号,体重,症状,药1名,药1量,药2名,药2量,始\r\n1,,,,,,,,,,2024-02-30\r\n";
+    let file = program.schema.read(bytes.as_bytes(), &Default::default()).unwrap();
+    let got = crate::translate::get::get(&program, &file.records[0]);
+    let issues: Vec<String> = got.issues.iter().map(crate::fhir::Issue::line).collect();
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    assert!(issues[0].contains("'2024-02-30' is an impossible date"), "{issues:?}");
+    assert!(issues[0].contains("Goal.startDate"), "{issues:?}");
+    assert!(!got.bundle.contains("Goal"), "{}", got.bundle);
+}
