@@ -46,7 +46,11 @@ impl<'a> Put<'a, '_> {
         match codec::encode_all(&leaf.codecs, &self.writer.eval.around, val) {
             Ok(val) => self.write_val(leaf, val, scope),
             // A default is what an empty slot reads as.
-            Err(_) if is_default(leaf, new) => {}
+            Err(_) if is_default(leaf, new) => {
+                if old.is_some() {
+                    self.clear(leaf, scope);
+                }
+            }
             Err(bad) => {
                 let text = format!("lost: {bad}; {} is not written", shown(leaf));
                 let rule = self.writer.eval.pos(leaf.pos);

@@ -42,7 +42,7 @@ impl<'a> Put<'a, '_> {
             if mine.is_empty() && items.is_empty() {
                 continue;
             }
-            for (was, is) in align(rule, &mine, &items) {
+            for (was, is) in align(rule, &mine, &items, self.switching > 0) {
                 self.item(rule, was, is, scope);
             }
         }
@@ -85,7 +85,8 @@ impl<'a> Put<'a, '_> {
             (Drive::Each(_), None, None) => return,
         };
         let old_value = old.map(|o| &o.value);
-        if old_value == new {
+        let nested = matches!(rule.value, Value::Object(_));
+        if old_value == new && !(nested && self.switching > 0) {
             return;
         }
         match &rule.value {
@@ -108,23 +109,25 @@ impl<'a> Put<'a, '_> {
     }
 }
 
-/// Pairs of old and new items of one rule.
+/// Pairs of old and new items of one rule; equal ones only if `all`.
 fn align<'o, 'n>(
     rule: &Item,
     old: &[&'o OldItem],
     new: &[&'n Json],
+    all: bool,
 ) -> Vec<(Option<&'o OldItem>, Option<&'n Json>)> {
     let by_key = matches!(&rule.drive, Drive::Each(each) if matches!(each.by, By::Keys(_)));
     if by_key || matches!(rule.drive, Drive::Alias(_)) {
-        return align_by_key(rule, old, new);
+        return align_by_key(rule, old, new, all);
     }
     // By position: what is equal at both ends stays; a shorter list loses items in the middle.
-    let same_front = old.iter().zip(new).take_while(|(o, n)| o.value == ***n).count();
+    let same = |(o, n): &(&&OldItem, &&Json)| !all && o.value == ***n;
+    let same_front = old.iter().zip(new).take_while(same).count();
     let shorter = new.len() < old.len();
     let same_back = if shorter {
         let rest = old.len().min(new.len()) - same_front;
         let back = old.iter().rev().zip(new.iter().rev());
-        back.take(rest).take_while(|(o, n)| o.value == ***n).count()
+        back.take(rest).take_while(same).count()
     } else {
         0
     };
@@ -142,6 +145,7 @@ fn align_by_key<'o, 'n>(
     rule: &Item,
     old: &[&'o OldItem],
     new: &[&'n Json],
+    all: bool,
 ) -> Vec<(Option<&'o OldItem>, Option<&'n Json>)> {
     let paths = key_paths(rule);
     let key = |json: &Json| -> Vec<Option<Json>> {
@@ -152,7 +156,10 @@ fn align_by_key<'o, 'n>(
     let mut unmatched = Vec::new();
     for item in new {
         if let Some(at) = left.iter().position(|o| o.value == **item) {
-            left.remove(at);
+            let twin = left.remove(at);
+            if all {
+                pairs.push((Some(twin), Some(*item)));
+            }
         } else {
             unmatched.push(*item);
         }

@@ -189,6 +189,10 @@ struct Put<'a, 'b> {
     scans: Vec<(usize, String, String)>,
     /// Rule and number of the instance being written.
     instance: usize,
+    /// The branch of each choice that the old value is in, as of the object entered last.
+    was: Vec<Option<usize>>,
+    /// How many objects around are going into another branch.
+    switching: usize,
     /// Slots that leaves gave a text.
     filled: Vec<(Scope, Slot)>,
 }
@@ -217,6 +221,8 @@ impl<'a, 'b> Put<'a, 'b> {
             path: Vec::new(),
             scans: Vec::new(),
             instance: 0,
+            was: vec![None; program.choices.len()],
+            switching: 0,
             filled: Vec::new(),
         }
     }

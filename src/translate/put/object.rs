@@ -22,17 +22,19 @@ impl<'a> Put<'a, '_> {
         new: Option<&Obj>,
         scope: Scope,
     ) {
-        if old == new {
+        // In a branch that changes, the same value may stand in another slot.
+        if old == new && self.switching == 0 {
             return;
         }
         let before = self.old_branches(object, old.is_some(), scope);
-        let old_lists = self.old_lists(object, old, scope);
+        let old_lists = self.in_old_branches(object, |put| put.old_lists(object, old, scope));
         let after = self.new_branches(object, &before, new);
         for (&choice, (was, is)) in object.choices.iter().zip(before.iter().zip(&after)) {
             if was != is {
                 self.leave_branch(object, choice, *was, (old, &old_lists), scope);
             }
             self.writer.eval.choose(choice, *is);
+            self.was[choice] = *was;
             if was != is
                 && let Some(arm) = is
             {
@@ -42,15 +44,19 @@ impl<'a> Put<'a, '_> {
                 }
             }
         }
+        let switches = before != after;
+        self.switching += usize::from(switches);
+        self.leave_outer_branches(object, old, scope);
         for (field, old_items) in object.fields.iter().zip(old_lists) {
-            if !in_branch(field.branch, object, &after) {
+            if !self.in_branch(field.branch, object, &after, true) {
                 continue;
             }
-            let was_there =
-                in_branch(field.branch, object, &before) && self.guarded_in(field, scope, old);
+            let was_there = self.in_branch(field.branch, object, &before, false)
+                && self.guarded_in(field, scope, old);
             let old_value = if was_there { part(field, old) } else { None };
             let new_value = part(field, new);
-            if old_value == new_value {
+            let nested = matches!(field.value, Value::Object(_) | Value::List(_));
+            if old_value == new_value && !(nested && self.switching > 0) {
                 continue;
             }
             if !was_there
@@ -67,11 +73,55 @@ impl<'a> Put<'a, '_> {
                 self.writer.eval.choose(choice, *is);
             }
         }
+        self.switching -= usize::from(switches);
         for (&choice, is) in object.choices.iter().zip(&after) {
             if let Some(arm) = is {
                 self.write_scan(Branch { choice, branch: *arm }, scope);
             }
         }
+    }
+
+    /// Looks at the old value as it was read: in the branches that choices further out had then.
+    fn in_old_branches<T>(&mut self, object: &Object, look: impl FnOnce(&mut Self) -> T) -> T {
+        if self.switching == 0 {
+            return look(self);
+        }
+        let outer = |c: &usize| !object.choices.contains(c);
+        let outer: Vec<usize> = (0..self.was.len()).filter(outer).collect();
+        let now: Vec<_> = outer.iter().map(|c| (*c, self.writer.eval.chosen(*c))).collect();
+        outer.iter().for_each(|c| self.writer.eval.choose(*c, self.was[*c]));
+        let seen = look(self);
+        now.into_iter().for_each(|(c, is)| self.writer.eval.choose(c, is));
+        seen
+    }
+
+    /// Clears the slots of leaves whose branch, decided further out, was left.
+    fn leave_outer_branches(&mut self, object: &'a Object, old: Option<&Obj>, scope: Scope) {
+        for field in &object.fields {
+            let Some(branch) = field.branch.filter(|b| !object.choices.contains(&b.choice)) else {
+                continue;
+            };
+            let left = self.was[branch.choice] == Some(branch.branch)
+                && !self.writer.eval.in_branch(Some(branch));
+            if let (true, Value::Leaf(leaf), Some(value)) = (left, &field.value, part(field, old)) {
+                self.leaf(leaf, Some(&value), None, scope);
+            }
+        }
+    }
+
+    /// Whether a field stands in a branch as decided here, or further out: now, or before.
+    fn in_branch(
+        &self,
+        branch: Option<Branch>,
+        object: &Object,
+        chosen: &[Option<usize>],
+        now: bool,
+    ) -> bool {
+        branch.is_none_or(|b| match object.choices.iter().position(|c| *c == b.choice) {
+            Some(at) => chosen[at] == Some(b.branch),
+            None if now => self.writer.eval.in_branch(branch),
+            None => self.was[b.choice] == Some(b.branch),
+        })
     }
 
     fn guarded_in(&mut self, field: &'a Field, scope: Scope, old: Option<&Obj>) -> bool {
@@ -168,14 +218,6 @@ impl<'a> Put<'a, '_> {
         let text = format!("edited-derived: {why}; the edit ({shown}) is not written");
         self.issues.push(Issue::warning(Kind::Rule, text).path(self.path.join(".")));
     }
-}
-
-fn in_branch(branch: Option<Branch>, object: &Object, chosen: &[Option<usize>]) -> bool {
-    branch.is_none_or(|b| {
-        // A branch of an outer object's choice was decided there.
-        let at = object.choices.iter().position(|c| *c == b.choice);
-        at.is_none_or(|at| chosen[at] == Some(b.branch))
-    })
 }
 
 /// The value of a field; a spliced leaf's value is the keys of a quantity in the object itself.

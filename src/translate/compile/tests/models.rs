@@ -397,3 +397,54 @@ fn a_text_that_cannot_be_read_is_named_even_where_nothing_else_is_said() {
     assert!(issues[0].contains("Goal.startDate"), "{issues:?}");
     assert!(!got.bundle.contains("Goal"), "{}", got.bundle);
 }
+
+/// The value is the same in both branches, but it stands in another slot, or beside another.
+#[test]
+fn a_branch_below_a_nested_element_changes_with_what_tells_it() {
+    let mapping = "\
+lang: 1
+mapping: m
+source: csv
+schema: schema.yaml
+target: fhir@4.0.1
+resources:
+  Observation pulse:
+    key: p(号)
+    status: = final
+    code.text: = pulse
+    valueCodeableConcept.coding[0].system: = http://x.example
+    one_of:
+      - scan: 症状 as \"{code:digits}({side:han})\"
+        valueCodeableConcept.coding[0].code: .code
+        bodySite.text: .side
+      - when: 性别 = 1
+        valueCodeableConcept.coding[0].code: 体重
+        valueCodeableConcept.text: 证号
+      - valueCodeableConcept.coding[0].code: 症状
+";
+    let files = [("m/mapping.yaml", mapping), ("m/schema.yaml", SCHEMA)];
+    let (program, _) = compile_texts(&files).unwrap();
+    let header = "号,生日,性别,证号,体重,症状,药1名,药1量,药2名,药2量\r\n";
+    let edited = |row: &str, edit: &dyn Fn(&mut serde_json::Value)| {
+        let bytes = format!("{header}{row}\r\n");
+        let file = program.schema.read(bytes.as_bytes(), &Default::default()).unwrap();
+        let got = crate::translate::get::get(&program, &file.records[0]);
+        let mut bundle: serde_json::Value = serde_json::from_str(&got.bundle).unwrap();
+        edit(&mut bundle["entry"][0]["resource"]);
+        let output = crate::translate::put::put(&program, &bundle, &file.records[0]);
+        let text = String::from_utf8(output.bytes).unwrap();
+        text[header.len()..].trim_end().to_owned()
+    };
+    let no_side = |resource: &mut serde_json::Value| {
+        resource.as_object_mut().unwrap().remove("bodySite");
+    };
+    assert_eq!(edited("1,,,,,2(左侧),,,,", &no_side), "1,,,,,2,,,,");
+    let side = |resource: &mut serde_json::Value| {
+        resource["bodySite"]["text"] = "右侧".into();
+    };
+    assert_eq!(edited("1,,,,,2,,,,", &side), "1,,,,,2(右侧),,,,");
+    let text = |resource: &mut serde_json::Value| {
+        resource["valueCodeableConcept"]["text"] = "x".into();
+    };
+    assert_eq!(edited("1,,,,,2,,,,", &text), "1,,1,x,2,,,,,");
+}
