@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::compose::each_leaf;
 use super::get::{get, trace};
-use super::marks::{has_marks, marks_of};
+use super::marks::{bears, has_marks};
 use super::plan::{Flag, Input, Object, Pos, Program, Value};
 use super::put::put;
 use crate::legacy::{Charsets, Record};
@@ -223,12 +223,11 @@ pub fn edit(program: &Program, bundle: &mut Json, path: &str, value: &Json) -> R
     let nth: usize = nth.parse().map_err(|_| unknown())?;
     let rule =
         program.rules.iter().find(|r| r.kind == kind || r.alias == kind).ok_or_else(unknown)?;
-    let marks = marks_of(&rule.body);
     let entries = bundle["entry"].as_array_mut().ok_or_else(unknown)?;
     let entry = entries
         .iter_mut()
         .filter(|entry| {
-            let right = rule.alias != kind || has_marks(&entry["resource"], &marks);
+            let right = rule.alias != kind || bears(&entry["resource"], &rule.body);
             entry["resource"]["resourceType"] == rule.kind.as_str() && right
         })
         .nth(nth)

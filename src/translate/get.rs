@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::codec;
 use super::eval::{Eval, From, LeafValue};
+use super::marks::only_constants;
 use super::merge::Owner;
 use super::plan::{Drive, Field, Item, Leaf, Nulls, Object, Program, Value};
 use crate::error::Kind;
@@ -509,19 +510,6 @@ impl<'a> Writer<'a> {
             self.eval.bad_leaf(leaf, scope, &path, bad);
         }
     }
-}
-
-/// Whether there are neither leaves nor references below an object.
-fn only_constants(object: &Object) -> bool {
-    fn constant(value: &Value) -> bool {
-        match value {
-            Value::Const(_) => true,
-            Value::Leaf(_) | Value::Ref(_) => false,
-            Value::Object(inner) => only_constants(inner),
-            Value::List(items) => items.iter().all(|i| constant(&i.value)),
-        }
-    }
-    object.fields.iter().all(|field| constant(&field.value))
 }
 
 /// Writes a JSON string.

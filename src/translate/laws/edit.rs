@@ -233,6 +233,11 @@ fn renew(
     }
 }
 
+/// Whether an issue says that no text like this can be written there.
+fn told_as_unwritable(text: &str) -> bool {
+    text.contains("has no code in") || text.contains("cannot be one of several values")
+}
+
 impl Edit {
     /// Edits the view of a record (the `nth` of its file), puts it back and reads it again. `None`: the edit does not fit
     /// this record.
@@ -259,7 +264,8 @@ impl Edit {
         // A value that a guard looks at decides which other parts there are: the edit itself must
         // be read again, or be refused aloud. So may an item for which there is no room.
         let aloud = output.issues.iter().any(|issue| issue.text.starts_with("lost:"));
-        let no_character = output.issues.iter().any(|i| i.text.contains("has no code in"));
+        // What no record of this charset or list can hold is refused aloud.
+        let unwritable = output.issues.iter().any(|i| told_as_unwritable(&i.text));
         let itself = match &self.what {
             What::Set { new, .. } => {
                 let value =
@@ -269,7 +275,7 @@ impl Edit {
             What::Insert { .. } => aloud,
             What::Remove(_) | What::Swap(..) => false,
         };
-        let put_get = (want != got && !itself && !no_character).then(|| difference(&want, &got));
+        let put_get = (want != got && !itself && !unwritable).then(|| difference(&want, &got));
         let same = self.removes() || facts.unclaimed(record) == facts.unclaimed(written);
         let frame = (!same).then(|| "an unclaimed slot changed".to_owned());
         Some(Found { put_get, frame })

@@ -70,8 +70,24 @@ impl<'a> Put<'a, '_> {
         let covered =
             |path: &Vec<String>| mine.iter().any(|m| path.starts_with(m) || m.starts_with(path));
         let lost = others.iter().filter(|path| present(new, path) && !covered(path)).count();
+        let lost = lost + self.unsayable(object, branch, new);
         let assumed = arm.when.as_ref().map_or(0, |g| self.unknown(g, object, branch, new));
         Some((lost, assumed))
+    }
+
+    /// How many values of a new value the leaves of a branch cannot say: a code without a row, a
+    /// quantity in another unit.
+    fn unsayable(&self, object: &Object, branch: Branch, new: &Json) -> usize {
+        let mut leaves = Vec::new();
+        own_leaves(object, branch, false, &mut String::new(), &mut leaves);
+        let refused = |(pointer, leaf): &(String, &Leaf)| {
+            let Some(value) = new.pointer(pointer) else { return false };
+            let val = crate::translate::bundle::scalar(value)
+                .map_or_else(|| Val::Json(value.clone()), |text| Val::Text(Cow::Owned(text)));
+            leaf.flag == Flag::Own
+                && codec::encode_all(&leaf.codecs, &self.writer.eval.around, val).is_err()
+        };
+        leaves.iter().filter(|found| refused(found)).count()
     }
 
     /// Whether a guard will hold once the new value is written, as far as leaves of the object (and
@@ -161,6 +177,52 @@ pub(super) fn find_leaves<'o>(
                         let here = path.len();
                         *path += &format!("/{n}");
                         find_leaves(inner, branch, key, path, found);
+                        path.truncate(here);
+                    }
+                }
+            }
+            _ => {}
+        }
+        path.truncate(before);
+    }
+}
+
+/// The leaves below an object that stand in a branch, with their JSON pointers.
+fn own_leaves<'o>(
+    object: &'o Object,
+    branch: Branch,
+    inside: bool,
+    path: &mut String,
+    found: &mut Vec<(String, &'o Leaf)>,
+) {
+    for field in object.fields.iter().filter(|f| !f.name.is_empty()) {
+        let mine = match field.branch {
+            Some(b) if b.choice == branch.choice => b == branch,
+            _ => inside,
+        };
+        if field.branch.is_some_and(|b| b.choice == branch.choice) && !mine {
+            continue;
+        }
+        let before = path.len();
+        *path += "/";
+        *path += &field.name;
+        match &field.value {
+            Value::Leaf(leaf) if mine => found.push((path.clone(), leaf)),
+            Value::Object(inner) => {
+                // A quantity beside its comparator says the object itself.
+                for spliced in inner.fields.iter().filter(|f| f.name.is_empty() && mine) {
+                    if let Value::Leaf(leaf) = &spliced.value {
+                        found.push((path.clone(), leaf));
+                    }
+                }
+                own_leaves(inner, branch, mine, path, found);
+            }
+            Value::List(items) => {
+                for (n, item) in items.iter().enumerate() {
+                    if let (Value::Object(inner), Drive::Once) = (&item.value, &item.drive) {
+                        let here = path.len();
+                        *path += &format!("/{n}");
+                        own_leaves(inner, branch, mine, path, found);
                         path.truncate(here);
                     }
                 }

@@ -22,7 +22,6 @@ use super::bundle::{Entry, Resources};
 use super::eval::Eval;
 use super::expr;
 use super::get::Writer;
-use super::marks::marks_of;
 use super::plan::{Expr, Program};
 use crate::error::{Error, Kind};
 use crate::fhir::Issue;
@@ -318,7 +317,7 @@ impl<'a, 'b> Put<'a, 'b> {
                 let rule = &program.rules[*r];
                 rule.kind == kind
                     && (rule.each.is_some() || !self.made.iter().any(|m| m.rule == *r))
-                    && super::marks::has_marks(&json, &marks_of(&rule.body))
+                    && super::marks::bears(&json, &rule.body)
             });
             match rule {
                 Some(rule) => self.write_assigned(&[(rule, reference.clone())]),

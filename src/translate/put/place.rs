@@ -8,7 +8,7 @@ use crate::fhir::Issue;
 use crate::fhir::bundle::references;
 use crate::legacy::Scope;
 use crate::translate::bundle::{Resources, at_steps, scalar};
-use crate::translate::marks::{has_marks, marks_of};
+use crate::translate::marks::{bears, has_marks};
 use crate::translate::plan::{Drive, Object, Program, Value};
 
 /// The roots of a new record: resources of the first rule's type and constants; where there is
@@ -78,9 +78,11 @@ fn take(
     let once = program.rules[rule].each.is_none();
     let taken = assigned.iter().any(|(r, x)| *r == rule && (once || resources.same(x, reference)));
     let kind = &program.rules[rule].kind;
-    let right = resources
-        .resource(reference)
-        .is_some_and(|map| map.get("resourceType").and_then(Json::as_str) == Some(kind));
+    let body = &program.rules[rule].body;
+    let right = resources.resource(reference).is_some_and(|map| {
+        map.get("resourceType").and_then(Json::as_str) == Some(kind)
+            && bears(&Json::Object(map.clone()), body)
+    });
     if !taken && right {
         assigned.push((rule, reference.to_owned()));
     }
@@ -115,11 +117,11 @@ fn take_linked(
 
 /// Resources of a rule's type that bear its constants.
 fn of_rule(program: &Program, resources: &Resources, rule: usize) -> Vec<String> {
-    let marks = marks_of(&program.rules[rule].body);
+    let body = &program.rules[rule].body;
     let fits = |reference: &&String| {
         resources.resource(reference).is_some_and(|map| {
             map.get("resourceType").and_then(Json::as_str) == Some(&program.rules[rule].kind)
-                && has_marks(&Json::Object(map.clone()), &marks)
+                && bears(&Json::Object(map.clone()), body)
         })
     };
     resources.order.iter().filter(fits).cloned().collect()
