@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -19,10 +20,11 @@ use crate::flow::follow::Followers;
 use crate::flow::outbound::Route;
 use crate::flow::report::{Report, Reporter};
 use crate::flow::routed::Routed;
-use crate::observe::Clock;
+use crate::observe::{Clock, Metric, count};
 use crate::store::Store;
+use crate::translate::Library;
 use crate::translate::compile::Diagnostic;
-use crate::translate::{Library, Party, Program};
+use crate::translate::reload::{Mapping, Reload};
 use crate::{deliver, listen, serve};
 
 /// A running gateway. Dropped without [`App::stop`], it is told to stop and not waited for.
@@ -53,6 +55,7 @@ impl App {
         // What follows from messages is ready before messages come.
         app.follow(&config, &library)?;
         let by_http = app.open_doors(&config, &library).await?;
+        app.tasks.push(tokio::spawn(watch(library.clone(), app.stop.clone())));
         app.serve(listener, config.http, by_http);
         Ok(app)
     }
@@ -84,7 +87,7 @@ impl App {
     }
 
     /// Starts the flows, and the delivery workers of the outbound channels.
-    fn follow(&mut self, config: &Config, library: &Library) -> Result<()> {
+    fn follow(&mut self, config: &Config, library: &Arc<Library>) -> Result<()> {
         let mut followers = Followers::default();
         for name in &config.flows {
             let Some(cdc) = config.only(PartyKind::Cdc) else { continue };
@@ -94,8 +97,9 @@ impl App {
             let (Some(party), Some(when)) = (config.party(&channel.party), &channel.when) else {
                 continue;
             };
-            let route =
-                Arc::new(Route::new(name, when, compile(library, &channel.mapping, &party)?)?);
+            let mapping = Mapping::open(library, &channel.mapping, &party)
+                .map_err(|found| broken(&channel.mapping, &found))?;
+            let route = Arc::new(Route::new(name, when, mapping)?);
             followers.routes.push(route.clone());
             let routed = Arc::new(Routed { route, store: self.store.clone() });
             let outbox = Outbox {
@@ -121,7 +125,8 @@ impl App {
         for (name, channel) in &config.inbound {
             let Some(party) = config.party(&channel.party) else { continue };
             for mapping in &channel.mappings {
-                compile(library, mapping, &party)?;
+                // A mistake in a mapping keeps the gateway from starting.
+                library.program(mapping, &party).map_err(|found| broken(mapping, &found))?;
             }
             let inbound =
                 Inbound::new(channel.channel(name, party)?, library.clone(), self.store.clone());
@@ -175,11 +180,6 @@ fn reporters(config: &Config) -> Vec<Reporter> {
     config.parties.iter().filter_map(reporter).collect()
 }
 
-/// Compiles a mapping, so that a mistake in it keeps the gateway from starting.
-fn compile(library: &Library, name: &str, party: &Party) -> Result<Arc<Program>> {
-    library.program(name, party).map_err(|diagnostics| broken(name, &diagnostics))
-}
-
 /// A mapping that does not compile: its first mistake.
 fn broken(name: &str, diagnostics: &[Diagnostic]) -> Error {
     let error = |what: String| Error::new(Kind::Usage, what);
@@ -190,6 +190,54 @@ fn broken(name: &str, diagnostics: &[Diagnostic]) -> Error {
             let place = format!("{}:{}:{}", first.file, first.line, first.column);
             let advice = format!("`tombolo map check {name}` shows all of them");
             error(what).at(place).advise(first.hint.clone().unwrap_or(advice))
+        }
+    }
+}
+
+/// How often the mapping folders are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Takes in changed mappings while the gateway runs.
+async fn watch(library: Arc<Library>, stop: CancellationToken) {
+    let mut seen = look(&library).await;
+    while seen.is_some() && stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        let now = look(&library).await;
+        if now == seen {
+            continue;
+        }
+        // A folder that is still being written is looked at again.
+        tokio::time::sleep(LOOK / 2).await;
+        if look(&library).await != now {
+            continue;
+        }
+        seen = now;
+        let changed = library.clone();
+        let done = tokio::task::spawn_blocking(move || changed.reload()).await.unwrap_or_default();
+        done.iter().for_each(told);
+    }
+}
+
+async fn look(library: &Arc<Library>) -> Option<u64> {
+    let library = library.clone();
+    tokio::task::spawn_blocking(move || library.stamp()).await.ok().flatten()
+}
+
+/// Says what became of a changed mapping.
+fn told(reload: &Reload) {
+    let mapping = reload.mapping.as_str();
+    match &reload.outcome {
+        Ok(parties) => {
+            count(Metric::MappingReloads, &[mapping, "done"], 1);
+            tracing::info!(mapping, parties, "the changed mapping is in use");
+        }
+        Err(why) => {
+            count(Metric::MappingReloads, &[mapping, "refused"], 1);
+            tracing::error!(
+                mapping,
+                mistakes = why.len(),
+                "the changed mapping is refused, the old one still runs: {}",
+                why.first().map_or("", String::as_str)
+            );
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Which change goes to which target, what is sent, and what the answer changes.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::gather::{gather, over, read};
@@ -9,8 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::fhir::{BASE, query};
 use crate::search::Search;
 use crate::store::{Change, Commit, Delivery, Outgoing, Store};
-use crate::translate::Program;
 use crate::translate::put::{Output, create};
+use crate::translate::reload::Mapping;
 
 /// An outbound channel: changes that match a search are written by a mapping.
 pub struct Route {
@@ -21,7 +19,7 @@ pub struct Route {
     /// The rest of `when:`, as query pairs.
     pub pairs: Vec<(String, String)>,
     /// What writes the record.
-    pub program: Arc<Program>,
+    pub mapping: Mapping,
 }
 
 /// What a target answered.
@@ -35,10 +33,10 @@ pub enum Answer {
 
 impl Route {
     /// A channel with `when: Composition?type=…&status=…`.
-    pub fn new(name: &str, when: &str, program: Arc<Program>) -> Result<Route> {
+    pub fn new(name: &str, when: &str, mapping: Mapping) -> Result<Route> {
         let (kind, pairs) = query::split(when)?;
         Search::parse(kind, &pairs)?;
-        Ok(Route { name: name.to_owned(), kind: kind.to_owned(), pairs, program })
+        Ok(Route { name: name.to_owned(), kind: kind.to_owned(), pairs, mapping })
     }
 
     /// The origin of what answers of this channel change.
@@ -74,7 +72,8 @@ impl Route {
         let bundle = gather(store, kind, id)
             .await?
             .ok_or_else(|| Error::new(Kind::Gone, format!("{kind}/{id} is not there any more")))?;
-        let output = create(&self.program, &bundle).into_iter().next().unwrap_or_default();
+        let output =
+            create(&self.mapping.program(), &bundle).into_iter().next().unwrap_or_default();
         if output.bytes.is_empty() {
             let reason = output.issues.first().map_or_else(String::new, |i| i.text.clone());
             return Err(Error::new(Kind::Rule, format!("{kind}/{id} cannot be written: {reason}")));

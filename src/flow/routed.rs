@@ -20,7 +20,7 @@ impl Render for Routed {
     fn render<'a>(&'a self, delivery: &'a Delivery) -> Later<'a, Result<Rendered>> {
         Box::pin(async move {
             let output = self.route.render(&self.store, delivery).await?;
-            let content_type = media_type(&self.route.program.schema).to_owned();
+            let content_type = media_type(&self.route.mapping.program().schema).to_owned();
             Ok(Rendered { bytes: output.bytes, content_type, issues: output.issues })
         })
     }

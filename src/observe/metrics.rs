@@ -28,6 +28,8 @@ pub enum Metric {
     HttpConnections,
     /// Labels: channel, kind (`garbage bytes`, `truncated`, `too long`, `too many connections`).
     MllpTroubles,
+    /// Labels: mapping, outcome (`done`, `refused`).
+    MappingReloads,
 }
 
 /// A row of the table of metrics.
@@ -73,6 +75,8 @@ pub const METRICS: &[Row] = &[
         &[], "Open HTTP connections."),
     row(Metric::MllpTroubles, "tombolo_mllp_troubles_total", "counter",
         &["channel", "kind"], "Bytes outside of frames, broken and refused messages and connections."),
+    row(Metric::MappingReloads, "tombolo_mapping_reloads_total", "counter",
+        &["mapping", "outcome"], "Changed mappings taken in, or refused while the old one runs on."),
 ];
 
 /// The values of one metric by the values of its labels.

@@ -18,8 +18,8 @@ static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 #[derive(Debug, Default)]
 pub struct Library {
     /// Later ones lie over earlier ones.
-    folders: Vec<PathBuf>,
-    programs: Mutex<HashMap<(String, Party), Arc<Program>>>,
+    pub(super) folders: Vec<PathBuf>,
+    pub(super) programs: Mutex<HashMap<(String, Party), Arc<Program>>>,
 }
 
 /// A file of a mapping folder.

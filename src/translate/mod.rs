@@ -24,6 +24,7 @@ mod marks;
 pub mod merge;
 pub mod plan;
 pub mod put;
+pub mod reload;
 pub mod spaces;
 
 pub use get::Translated;

@@ -21,6 +21,7 @@ mod http_in;
 mod legacy_text;
 mod mllp;
 mod readme;
+mod reload;
 mod report;
 mod rest;
 mod search;

@@ -23,7 +23,8 @@ use crate::fhir::{BASE, Issue};
 use crate::search::Search;
 use crate::store::{Change, Commit, Store};
 use crate::translate::put::create;
-use crate::translate::{Library, Party, Program};
+use crate::translate::reload::Mapping;
+use crate::translate::{Library, Party};
 
 pub use diseases::{Disease, Diseases};
 
@@ -78,7 +79,7 @@ pub struct Reporter {
 pub struct Report {
     file: FlowFile,
     diseases: Diseases,
-    program: Arc<Program>,
+    mapping: Mapping,
     reporters: Vec<Reporter>,
     receiver: Party,
 }
@@ -86,7 +87,7 @@ pub struct Report {
 impl Report {
     /// Reads a flow file (`_flows/NAME.yaml` of the library).
     pub fn open(
-        library: &Library,
+        library: &Arc<Library>,
         name: &str,
         reporters: Vec<Reporter>,
         receiver: Party,
@@ -101,12 +102,12 @@ impl Report {
             .map_err(|error| Error::new(Kind::Usage, error.to_string()).at(source.shown.clone()))?;
         let table = library.file(file.diseases.as_ref()).ok_or_else(|| missing(&file.diseases))?;
         let diseases = Diseases::read(&table.text).map_err(|e| e.at(table.shown.clone()))?;
-        let program = library.program(&file.mapping, &receiver).map_err(|diagnostics| {
+        let mapping = Mapping::open(library, &file.mapping, &receiver).map_err(|diagnostics| {
             let first = diagnostics.first().map_or_else(String::new, |d| d.message.clone());
             Error::new(Kind::Usage, format!("mapping '{}' does not compile: {first}", file.mapping))
                 .advise(format!("run: tombolo map check {}", file.mapping))
         })?;
-        Ok(Report { file, diseases, program, reporters, receiver })
+        Ok(Report { file, diseases, mapping, reporters, receiver })
     }
 
     /// The origin of this flow's own writes.
@@ -259,7 +260,7 @@ impl Report {
         let mut wanted: Vec<Value> = vec![composition.clone()];
         wanted.extend(drafts.iter().cloned());
         let bundle = with_referenced(store, wanted).await?;
-        let Some(output) = create(&self.program, &bundle).into_iter().next() else {
+        let Some(output) = create(&self.mapping.program(), &bundle).into_iter().next() else {
             return Ok(Vec::new());
         };
         let mut missing = output.missing;

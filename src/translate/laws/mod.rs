@@ -22,6 +22,8 @@ mod edit;
 mod random;
 mod vary;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value as Json;
 
 use super::get::get;
@@ -69,7 +71,22 @@ struct Sample<'s> {
 /// Failures that are kept word for word.
 const SHOWN: usize = 20;
 
+/// Parts that random cases are done in.
+const PARTS: usize = 16;
+
 impl Report {
+    fn add(&mut self, other: Report) {
+        for (law, count) in other.checked {
+            match self.checked.iter_mut().find(|(l, _)| *l == law) {
+                Some((_, all)) => *all += count,
+                None => self.checked.push((law, count)),
+            }
+        }
+        self.failed += other.failed;
+        let room = SHOWN.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+    }
+
     fn case(&mut self, law: Law, failure: Option<String>) {
         match self.checked.iter_mut().find(|(l, _)| *l == law) {
             Some((_, count)) => *count += 1,
@@ -87,7 +104,6 @@ impl Report {
 /// Checks the laws on sample files and on records generated from them: `cases` random edits in all.
 pub fn laws(program: &Program, samples: &[(String, Vec<u8>)], cases: usize, seed: u64) -> Report {
     let mut report = Report::default();
-    let mut rng = fastrand::Rng::with_seed(seed);
     let facts = Facts::new(program);
     let charsets = Charsets { mapping: program.charset, ..Charsets::default() };
     let mut records = Vec::new();
@@ -107,6 +123,37 @@ pub fn laws(program: &Program, samples: &[(String, Vec<u8>)], cases: usize, seed
     if records.is_empty() {
         return report;
     }
+    // In parts with random numbers of their own: the same cases on any number of threads.
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(PARTS);
+    let mut parts: Vec<(usize, Report)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= PARTS {
+                    return done;
+                }
+                let cases = (part + 1) * cases / PARTS - part * cases / PARTS;
+                done.push((
+                    part,
+                    random_cases(&facts, &records, cases, seed ^ ((part as u64) << 32)),
+                ));
+            }
+        };
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    parts.sort_by_key(|(part, _)| *part);
+    parts.into_iter().for_each(|(_, part)| report.add(part));
+    report
+}
+
+/// Random edits of random records.
+fn random_cases(facts: &Facts, records: &[Sample], cases: usize, seed: u64) -> Report {
+    let mut report = Report::default();
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let program = facts.program;
     for _ in 0..cases {
         let sample = &records[rng.usize(..records.len())];
         // Half of the edits are made to generated records: samples with other values in their slots.
@@ -117,8 +164,8 @@ pub fn laws(program: &Program, samples: &[(String, Vec<u8>)], cases: usize, seed
         if generated.is_some() {
             steady(program, sample.name, record, &mut report);
         }
-        if let Some(edit) = edit::random(&facts, record, &mut rng) {
-            edited(&facts, sample, &changes, edit, &mut report);
+        if let Some(edit) = edit::random(facts, record, &mut rng) {
+            edited(facts, sample, &changes, edit, &mut report);
         }
     }
     report
