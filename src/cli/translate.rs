@@ -39,6 +39,9 @@ pub struct Args {
     /// Write the issues to this file as an OperationOutcome
     #[arg(long, value_name = "FILE")]
     pub issues: Option<std::path::PathBuf>,
+    /// A file that new records are written behind: it is printed with them
+    #[arg(long, value_name = "FILE", conflicts_with = "over")]
+    pub append: Option<std::path::PathBuf>,
     /// The input; `-` is stdin
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: std::path::PathBuf,
@@ -152,10 +155,19 @@ fn as_warning(mut issue: Issue) -> Issue {
 /// Bundles → legacy records, over an original or new.
 fn to_legacy(args: &Args, program: &Arc<Program>, bundles: &[Value], out: &mut Out) -> Result<()> {
     let Some(original) = &args.over else {
-        for (n, output) in bundles.iter().flat_map(|b| put::create(program, b)).enumerate() {
-            let output = if n == 0 { output } else { put::without_header(program, output) };
-            out.add(output);
+        let mut files: Vec<Vec<u8>> = Vec::new();
+        if let Some(file) = &args.append {
+            files.push(read_input(file)?);
         }
+        for mut output in bundles.iter().flat_map(|b| put::create(program, b)) {
+            let bytes = std::mem::take(&mut output.bytes);
+            out.failed |= bytes.is_empty();
+            out.issues.extend(output.issues);
+            out.missing.extend(output.missing);
+            files.extend((!bytes.is_empty()).then_some(bytes));
+        }
+        let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+        out.bytes.extend(put::joined(program, &files)?);
         return Ok(());
     };
     let bytes = read_input(original)?;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::fhir::Issue;
-use crate::legacy::{File, Record, Span, delimited};
+use crate::legacy::{File, Record, Span};
 
 /// A record of a transfer.
 pub(super) struct Item<'a> {
@@ -22,8 +22,9 @@ pub(super) fn items(file: &File) -> Vec<Item<'_>> {
 }
 
 impl Item<'_> {
-    /// What it is called by people, with its number in the transfer: `line 3`.
+    /// What it is called by people, with its number in the transfer: `line 3`, `row 3` of a table.
     pub fn called(&self, file: &File, number: usize) -> String {
+        let word = if file.text.holder().is_some() { "row" } else { "line" };
         let line = match self.what {
             Ok(record) => record.about("line").map(|line| line.into_owned()),
             Err(_) => {
@@ -31,13 +32,8 @@ impl Item<'_> {
                 Some((before.matches('\n').count() + 1).to_string())
             }
         };
-        line.map_or_else(|| format!("record {}", number + 1), |line| format!("line {line}"))
+        line.map_or_else(|| format!("record {}", number + 1), |line| format!("{word} {line}"))
     }
-}
-
-/// The transfer with only these records, and what stands before the first one (a header).
-pub(super) fn only(file: &File, spans: &[Span]) -> Vec<u8> {
-    delimited::subset(file, spans)
 }
 
 /// How far the places in a record move, from the transfer to the transfer with it alone.

@@ -6,6 +6,7 @@ use super::delivery::{Later, Render, Rendered, Reply, Said, Writeback};
 use super::outbound::{Answer, Route};
 use crate::error::Result;
 use crate::legacy::Schema;
+use crate::legacy::row::Form;
 use crate::store::{Delivery, Store, Write};
 
 /// A route with the store it reads from.
@@ -49,7 +50,11 @@ impl Writeback for Routed {
 fn media_type(schema: &Schema) -> &'static str {
     match schema {
         Schema::Hl7(_) => "application/hl7-v2",
-        Schema::Row(_) => "text/csv",
+        Schema::Row(rows) => match rows.form {
+            Form::Delimited(_) => "text/csv",
+            Form::Fixed(_) => "text/plain",
+            Form::Dbf(_) => "application/vnd.dbf",
+        },
         Schema::Xml(_) => "application/xml",
     }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::answer::{self, Question};
 use super::audit;
 use super::inbound::{Answer, Arriving, Inbound, Verdict};
-use super::items::{Item, items, only, shift, why_broken};
+use super::items::{Item, items, shift, why_broken};
 use super::judge::{self, Judged};
 use crate::error::{Error, Kind, Result};
 use crate::fhir::{Issue, Severity};
@@ -169,7 +169,7 @@ impl Transfer {
         let mut entry = self.entry(verdict, Some(called(program)), &issues, control);
         let alone = items.len() == 1;
         if !alone {
-            entry.bytes = only(file, &[item.span]).into();
+            entry.bytes = file.alone(item.span).into();
         }
         entry.outcome.answer = self.words(&entry.bytes, record, verdict, &issues);
         if !alone {
@@ -384,7 +384,7 @@ impl Transfer {
             stored: settled.iter().filter(|s| s.verdict == Verdict::Stored).count(),
             rejected: read.filter(|_| some).map(|(file, items)| {
                 let spans: Vec<Span> = refused.iter().map(|n| items[*n].span).collect();
-                only(file, &spans)
+                file.only(&spans)
             }),
         }
     }

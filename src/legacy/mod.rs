@@ -10,10 +10,13 @@
 //! text. [`Scope`] says which repetition, group, row or element a rule stands in.
 
 pub mod charset;
+pub mod dbf;
 pub mod delimited;
+pub mod fixed;
 pub mod hl7v2;
 mod pieces;
 pub mod record;
+pub mod row;
 pub mod xml;
 
 pub use charset::{Charset, Charsets, Text, TextEdit};

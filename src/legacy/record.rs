@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text, TextEdit};
-use super::{delimited, hl7v2, xml};
+use super::{dbf, delimited, hl7v2, row, xml};
 use crate::error::Result;
 
 /// A half-open range of byte offsets into the *decoded* text.
@@ -46,7 +46,7 @@ pub enum Write<'a> {
 ///
 /// * HL7 v2: `group` = group instance (0 = message), `node` = segment index + 1 (0 = none),
 ///   `item` = field number, `piece` = repetition (0-based), valid where `item` > 0.
-/// * delimited: `item` = `n` of a numbered column group (0 = none), `piece` = piece of a split + 1.
+/// * rows: `item` = `n` of a numbered column group (0 = none), `piece` = piece of a split + 1.
 /// * XML: `node` = element index (0 = root), `piece` = piece of a split + 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Scope {
@@ -66,7 +66,7 @@ pub enum Place {
     /// In an HL7 message.
     Hl7(hl7v2::Place),
     /// In a row.
-    Row(delimited::Place),
+    Row(row::Place),
     /// In a document.
     Xml(xml::Place),
 }
@@ -77,7 +77,7 @@ pub enum Slot {
     /// In an HL7 message.
     Hl7(hl7v2::Slot),
     /// In a row.
-    Row(delimited::Slot),
+    Row(row::Slot),
     /// In a document.
     Xml(xml::Slot),
 }
@@ -88,7 +88,7 @@ pub enum List {
     /// Groups, segments or repetitions.
     Hl7(hl7v2::List),
     /// Numbered columns or pieces of a cell.
-    Row(delimited::List),
+    Row(row::List),
     /// Elements or pieces of a text.
     Xml(xml::List),
 }
@@ -107,8 +107,8 @@ pub struct Unknown {
 pub enum Schema {
     /// HL7 v2.
     Hl7(hl7v2::Schema),
-    /// CSV and its kin.
-    Row(delimited::Schema),
+    /// Rows: CSV, fixed-width, DBF.
+    Row(row::Schema),
     /// XML.
     Xml(xml::Schema),
 }
@@ -130,7 +130,7 @@ pub enum Record {
     /// An HL7 v2 message.
     Hl7(hl7v2::Message),
     /// A row.
-    Row(delimited::Row),
+    Row(row::Row),
     /// A document.
     Xml(xml::Document),
 }
@@ -141,7 +141,7 @@ pub enum Editor<'r> {
     /// Of an HL7 v2 message.
     Hl7(hl7v2::Editor<'r>),
     /// Of a row.
-    Row(delimited::Editor<'r>),
+    Row(row::Editor<'r>),
     /// Of a document.
     Xml(xml::Editor<'r>),
 }
@@ -207,12 +207,47 @@ impl Schema {
         }
     }
 
+    /// One transfer with the records of several, of which each is a whole one: a header is that of
+    /// the first.
+    pub fn join(&self, files: &[&[u8]], charsets: &Charsets) -> Result<Vec<u8>> {
+        match self {
+            Schema::Row(s) => s.join(files, charsets),
+            _ => Ok(files.concat()),
+        }
+    }
+
+    /// Says in new or joined bytes that they are of this day, where the format has a place for it.
+    pub fn date(&self, bytes: &mut [u8], day: jiff::civil::Date) {
+        if let Schema::Row(row::Schema { form: row::Form::Dbf(_), .. }) = self {
+            dbf::date(bytes, day);
+        }
+    }
+
     /// A canonical empty record, to be filled by edits: what `create` starts from.
     pub fn blank(&self) -> File {
         match self {
             Schema::Hl7(s) => s.blank(),
             Schema::Row(s) => s.blank(),
             Schema::Xml(s) => s.blank(),
+        }
+    }
+}
+
+impl File {
+    /// The transfer with only these records, broken ones too, in their order, and what stands before
+    /// the first one (a header).
+    pub fn only(&self, spans: &[Span]) -> Vec<u8> {
+        match self.text.holder() {
+            Some(holder) => holder.only(&self.text, spans),
+            None => delimited::subset(self, spans),
+        }
+    }
+
+    /// One record and what is needed to read it.
+    pub fn alone(&self, span: Span) -> Vec<u8> {
+        match self.text.holder() {
+            Some(holder) => holder.alone(&self.text, span),
+            None => delimited::subset(self, &[span]),
         }
     }
 }

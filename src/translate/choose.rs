@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::plan::{Accept, Program};
 use crate::error::{Error, Kind, Result};
-use crate::legacy::{Charsets, Read, Schema, Scope, Text};
+use crate::legacy::row::Form;
+use crate::legacy::{Charsets, Read, Schema, Scope, Text, dbf, fixed};
 
 /// Bytes that are looked at to find the first line or the root element.
 const PREFIX: usize = 64 << 10;
@@ -18,6 +19,8 @@ enum Looks {
     Root(String),
     /// Text: the first line.
     Line(String),
+    /// A DBF table: the names of its fields.
+    Table(Vec<String>),
 }
 
 /// The one program that takes this transfer. None ([`Kind::NotFound`]) or two that fit are errors.
@@ -48,6 +51,9 @@ fn look(bytes: &[u8]) -> Result<Looks> {
     let plain = plain.trim_ascii_start();
     if [b"MSH", b"FHS", b"BHS"].iter().any(|name| plain.starts_with(*name)) {
         return Ok(Looks::Message(message_of(plain)?));
+    }
+    if let Some(names) = dbf::names(bytes) {
+        return Ok(Looks::Table(names));
     }
     let end = prefix.iter().position(|b| *b == b'\n').map_or(prefix.len(), |n| n + 1);
     let is_wide = prefix.starts_with(b"\xff\xfe") || prefix.starts_with(b"\xfe\xff");
@@ -112,16 +118,39 @@ fn fit(program: &Program, looks: &Looks, bytes: &[u8]) -> f32 {
             matches!(a, Accept::Message(m) if m == message || m.split('^').eq(message.split('^').take(2)))
         })),
         (Schema::Xml(_), Looks::Root(root)) => any(takes_document(program, root, bytes)),
-        (Schema::Row(_), Looks::Line(line)) => program
-            .accept
-            .iter()
-            .filter_map(|a| match a {
-                Accept::Header(columns) => Some(overlap(columns, line)),
-                _ => None,
-            })
-            .fold(0.0, f32::max),
+        (Schema::Row(rows), Looks::Line(line)) => match rows.form {
+            Form::Delimited(_) => headed(program, &cells(line)),
+            // Nothing but its length says what a line is.
+            Form::Fixed(_) if fixed::line_width(rows) == first_line(bytes) => 0.5,
+            _ => 0.0,
+        },
+        (Schema::Row(rows), Looks::Table(names)) => match rows.form {
+            Form::Dbf(_) => headed(program, &names.iter().map(String::as_str).collect()),
+            _ => 0.0,
+        },
         _ => 0.0,
     }
+}
+
+/// Bytes of the first line.
+fn first_line(bytes: &[u8]) -> usize {
+    bytes.iter().position(|b| matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len())
+}
+
+/// How well the names of a header fit a mapping.
+fn headed(program: &Program, header: &BTreeSet<&str>) -> f32 {
+    let fits = program.accept.iter().filter_map(|a| match a {
+        Accept::Header(columns) => Some(overlap(columns, header)),
+        _ => None,
+    });
+    fits.fold(0.0, f32::max)
+}
+
+/// The cells of a header line.
+fn cells(line: &str) -> BTreeSet<&str> {
+    let separator = [',', '\t', '|', ';'].into_iter().max_by_key(|c| line.matches(*c).count());
+    let cells = line.split(separator.unwrap_or(','));
+    cells.map(|cell| cell.trim().trim_matches('"').trim()).collect()
 }
 
 fn takes_document(program: &Program, root: &str, bytes: &[u8]) -> bool {
@@ -150,19 +179,14 @@ fn takes_document(program: &Program, root: &str, bytes: &[u8]) -> bool {
 
 /// The share of columns that a header and a mapping have in common; 0 where each has some that the
 /// other lacks.
-fn overlap(columns: &[String], line: &str) -> f32 {
-    let separator = [',', '\t', '|', ';'].into_iter().max_by_key(|c| line.matches(*c).count());
-    let header: BTreeSet<&str> = line
-        .split(separator.unwrap_or(','))
-        .map(|cell| cell.trim().trim_matches('"').trim())
-        .collect();
+fn overlap(columns: &[String], header: &BTreeSet<&str>) -> f32 {
     let columns: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
-    if !columns.is_subset(&header) && !header.is_subset(&columns) {
+    if !columns.is_subset(header) && !header.is_subset(&columns) {
         return 0.0;
     }
-    let common = columns.intersection(&header).count();
+    let common = columns.intersection(header).count();
     #[allow(clippy::cast_precision_loss, reason = "headers are short")]
-    let share = common as f32 / columns.union(&header).count() as f32;
+    let share = common as f32 / columns.union(header).count() as f32;
     share
 }
 
@@ -171,6 +195,7 @@ fn told(looks: &Looks) -> String {
         Looks::Message(message) => format!("the message {message}"),
         Looks::Root(root) => format!("the XML document <{root}>"),
         Looks::Line(_) => "the text file".to_owned(),
+        Looks::Table(_) => "the DBF table".to_owned(),
     }
 }
 
@@ -179,6 +204,9 @@ fn nothing_fits(programs: &[Arc<Program>], looks: &Looks) -> Error {
     if let Looks::Line(line) = looks {
         let shown: String = line.chars().take(60).collect();
         what += &format!(" with the header '{shown}'");
+    }
+    if let Looks::Table(names) = looks {
+        what += &format!(" with the fields {}", names.join(", "));
     }
     let takes: Vec<String> = programs.iter().map(|p| takes(p)).collect();
     Error::new(Kind::NotFound, what).advise(format!("there are: {}", takes.join("; ")))

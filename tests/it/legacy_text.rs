@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tombolo::legacy::delimited::{self, Column, ColumnKind};
+use tombolo::legacy::delimited::{self, Dialect};
+use tombolo::legacy::row::{self, Column, ColumnKind, Form};
 use tombolo::legacy::{
     Charset, Charsets, Editor, File, Read, Record, Schema, Scope, Slot, Span, Text, Write, xml,
 };
@@ -36,13 +37,12 @@ fn schema_of(bytes: &[u8]) -> Schema {
         secret: false,
         nulls: None,
     };
-    Schema::Row(delimited::Schema {
-        separator: ',',
-        quote: '"',
-        header: true,
+    let dialect = Dialect { separator: ',', quote: '"', header: true, line_end: "\r\n".to_owned() };
+    Schema::Row(row::Schema {
         columns: text.text.lines().next().unwrap().split(',').map(column).collect(),
-        line_end: "\r\n".to_owned(),
         nulls: vec![String::new(), "-".to_owned(), ".".to_owned()],
+        charset: Charset::Utf8,
+        form: Form::Delimited(dialect),
     })
 }
 

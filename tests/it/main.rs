@@ -27,4 +27,5 @@ mod rest;
 mod search;
 mod store;
 mod support;
+mod tables;
 mod translate;

@@ -27,6 +27,11 @@ pub(super) fn is_raw(c: char) -> bool {
     c as u32 >= RAW
 }
 
+/// The byte that such a character stands for.
+pub(super) fn raw_byte(c: char) -> u8 {
+    (c as u32).wrapping_sub(RAW) as u8
+}
+
 /// Decodes; the flag says whether bytes were carried raw.
 pub(super) fn decode(charset: Charset, bytes: &[u8], carry: bool) -> Result<(String, bool), Bad> {
     match charset.encoding() {
@@ -165,7 +170,7 @@ fn decode_other(
 }
 
 /// The bytes that a decoded text takes.
-fn measure(charset: Charset, text: &str, bytes: &[u8]) -> usize {
+pub(super) fn measure(charset: Charset, text: &str, bytes: &[u8]) -> usize {
     text.chars().fold(0, |n, c| n + width(charset, c, bytes.get(n..).unwrap_or(&[])))
 }
 
@@ -176,7 +181,8 @@ fn reserved(text: &str) -> Option<usize> {
         .find(|&at| text[at..].chars().next().is_some_and(is_raw))
 }
 
-fn raw_char(byte: u8) -> char {
+/// The character that stands for a byte.
+pub(super) fn raw_char(byte: u8) -> char {
     char::from_u32(RAW + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 

@@ -69,6 +69,26 @@ pub struct Text {
     raw: bool,
     /// Made when first asked for; not needed where text and bytes are the same.
     offsets: OnceLock<Offsets>,
+    /// Where the text stands, if the bytes are not the text from end to end.
+    holder: Option<Arc<dyn Holder>>,
+}
+
+/// Bytes that hold a text in pieces: the cells of a table, a sheet in an archive. Everything else in
+/// them is kept.
+pub trait Holder: std::fmt::Debug + Send + Sync {
+    /// The bytes of a span, or those of the part it stands in.
+    fn byte_range(&self, text: &Text, span: Span) -> Range<usize>;
+
+    /// The bytes with edits applied, which are sorted.
+    fn splice(&self, text: &Text, edits: &[&TextEdit]) -> Result<Vec<u8>>;
+
+    /// The bytes with only these records, in their order.
+    fn only(&self, text: &Text, spans: &[Span]) -> Vec<u8>;
+
+    /// The bytes of one record, with what is needed to read it.
+    fn alone(&self, text: &Text, span: Span) -> Vec<u8> {
+        self.only(text, &[span])
+    }
 }
 
 /// A replacement of a span of text.
@@ -102,6 +122,7 @@ impl Text {
             bom,
             raw,
             offsets: OnceLock::new(),
+            holder: None,
         }))
     }
 
@@ -120,6 +141,33 @@ impl Text {
             bom: 0,
             raw: false,
             offsets: OnceLock::new(),
+            holder: None,
+        })
+    }
+
+    /// Text that stands in pieces in these bytes.
+    pub(super) fn held(
+        bytes: Arc<[u8]>,
+        text: String,
+        (charset, chosen_by): (Charset, &'static str),
+        holder: Arc<dyn Holder>,
+    ) -> Arc<Text> {
+        let (offsets, holder) = (OnceLock::new(), Some(holder));
+        Arc::new(Text { bytes, text, charset, chosen_by, bom: 0, raw: false, offsets, holder })
+    }
+
+    /// What holds the text, if the bytes are not the text from end to end.
+    pub fn holder(&self) -> Option<&dyn Holder> {
+        self.holder.as_deref()
+    }
+
+    /// The characters of a span, with the bytes that each takes.
+    pub(super) fn widths(&self, span: Span) -> impl Iterator<Item = (char, usize)> {
+        let mut bytes = self.bytes.get(self.byte_range(span)).unwrap_or(&[]);
+        self.slice(span).chars().map(move |c| {
+            let width = codec::width(self.charset, c, bytes).min(bytes.len());
+            bytes = &bytes[width..];
+            (c, width)
         })
     }
 
@@ -130,6 +178,9 @@ impl Text {
 
     /// The original bytes of a span of the text.
     pub fn byte_range(&self, span: Span) -> Range<usize> {
+        if let Some(holder) = &self.holder {
+            return holder.byte_range(self, span);
+        }
         let start = self.byte_offset(span.start as usize);
         start..self.byte_offset(span.end as usize).max(start)
     }
@@ -139,6 +190,9 @@ impl Text {
     pub fn splice(&self, edits: &[TextEdit]) -> Result<Vec<u8>> {
         let mut sorted: Vec<&TextEdit> = edits.iter().collect();
         sorted.sort_by_key(|edit| edit.span);
+        if let Some(holder) = &self.holder {
+            return holder.splice(self, &sorted);
+        }
         let mut out = Vec::with_capacity(self.bytes.len() + 64);
         let (mut copied, mut raw) = (0, self.raw);
         for edit in &sorted {
@@ -148,7 +202,10 @@ impl Text {
                     .at(format!("byte {}", range.start)));
             }
             out.extend_from_slice(&self.bytes[copied..range.start]);
-            let new = self.charset.encode(&edit.text).map_err(|c| self.no_code(c, range.start))?;
+            let new = self
+                .charset
+                .encode(&edit.text)
+                .map_err(|c| self.charset.no_code(c).at(format!("byte {}", range.start)))?;
             out.extend_from_slice(&new);
             raw |= edit.text.contains(codec::is_raw);
             copied = range.end;
@@ -177,13 +234,6 @@ impl Text {
             )
             .advise("write a text without undecodable bytes")),
         }
-    }
-
-    fn no_code(&self, c: char, byte: usize) -> Error {
-        let (name, number) = (self.charset.name(), c as u32);
-        Error::new(Kind::Value, format!("the character {c} (U+{number:04X}) has no code in {name}"))
-            .at(format!("byte {byte}"))
-            .advise("write another character, or let the receiver take GB18030 or UTF-8")
     }
 
     fn byte_offset(&self, offset: usize) -> usize {
@@ -239,6 +289,37 @@ impl Charset {
         codec::encode(self, text)
     }
 
+    /// Why a character cannot be written.
+    pub(super) fn no_code(self, c: char) -> Error {
+        let (name, number) = (self.name(), c as u32);
+        let what = format!("the character {c} (U+{number:04X}) has no code in {name}");
+        Error::new(Kind::Value, what)
+            .advise("write another character, or let the receiver take GB18030 or UTF-8")
+    }
+
+    /// The bytes that a text takes which was decoded from these.
+    pub(super) fn measured(self, text: &str, bytes: &[u8]) -> usize {
+        codec::measure(self, text, bytes)
+    }
+
+    /// Decodes bytes; what cannot be decoded is carried raw, and the first such byte is named.
+    pub(super) fn decode_raw(self, bytes: &[u8]) -> (String, Option<u8>) {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && text.is_ascii()
+            && !matches!(self, Charset::Utf16Le | Charset::Utf16Be)
+        {
+            return (text.to_owned(), None);
+        }
+        match codec::decode(self, bytes, true) {
+            Ok((text, raw)) => {
+                let first = text.chars().find(|c| raw && codec::is_raw(*c));
+                (text, first.map(codec::raw_byte))
+            }
+            // Characters that stand for raw bytes here: carried as such, byte by byte.
+            Err(_) => (bytes.iter().map(|b| codec::raw_char(*b)).collect(), bytes.first().copied()),
+        }
+    }
+
     /// The length of this charset's BOM at the start of the bytes.
     fn bom(self, bytes: &[u8]) -> usize {
         let mark: &[u8] = match self {
@@ -253,7 +334,11 @@ impl Charset {
 }
 
 /// The first charset that is set, and by whom.
-fn choose(bytes: &[u8], declared: Option<Charset>, say: &Charsets) -> (Charset, &'static str) {
+pub(super) fn choose(
+    bytes: &[u8],
+    declared: Option<Charset>,
+    say: &Charsets,
+) -> (Charset, &'static str) {
     let marked = [Charset::Utf8, Charset::Gb18030, Charset::Utf16Le, Charset::Utf16Be];
     let bom = marked.into_iter().find(|charset| charset.bom(bytes) > 0);
     let set =

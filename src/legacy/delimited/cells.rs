@@ -1,16 +1,8 @@
 //! Cells: one pass over the text, spans only.
 
-use std::borrow::Cow;
-
-use super::Schema;
+use super::Dialect;
 use crate::legacy::record::Span;
-
-/// A cell as it stands in the text, quotes included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub span: Span,
-    pub quoted: bool,
-}
+use crate::legacy::row::{Cell, How};
 
 /// A line of cells, without its line end.
 #[derive(Debug, Clone)]
@@ -23,35 +15,13 @@ pub(super) struct Line {
     pub unclosed: Option<u32>,
 }
 
-impl Cell {
-    /// The span without quotes.
-    pub(super) fn inner(&self, quote: char) -> Span {
-        let width = if self.quoted { quote.len_utf8() as u32 } else { 0 };
-        Span {
-            start: self.span.start + width,
-            end: self.span.end.saturating_sub(width).max(self.span.start + width),
-        }
-    }
-
-    /// The text, unquoted.
-    pub(super) fn value<'t>(&self, text: &'t str, quote: char) -> Cow<'t, str> {
-        let inner = self.inner(quote);
-        let raw = text.get(inner.start as usize..inner.end as usize).unwrap_or("");
-        if self.quoted && raw.contains(quote) {
-            let twice = format!("{quote}{quote}");
-            return Cow::Owned(raw.replace(&twice, quote.encode_utf8(&mut [0; 4])));
-        }
-        Cow::Borrowed(raw)
-    }
-}
-
 /// A text as a cell: quoted where it must be, or where it was before.
-pub(super) fn written(text: &str, schema: &Schema, quoted: bool) -> String {
-    let special = [schema.separator, schema.quote, '\r', '\n'];
+pub(in crate::legacy) fn written(text: &str, dialect: &Dialect, quoted: bool) -> String {
+    let special = [dialect.separator, dialect.quote, '\r', '\n'];
     if !quoted && !text.contains(special) && text.trim().len() == text.len() {
         return text.to_owned();
     }
-    let quote = schema.quote.to_string();
+    let quote = dialect.quote.to_string();
     let twice = quote.repeat(2);
     format!("{quote}{}{quote}", text.replace(&quote, &twice))
 }
@@ -123,21 +93,21 @@ impl Scanner<'_> {
     fn cell(&mut self) -> (Cell, bool) {
         let start = self.at;
         let quote = self.text[start..].starts_with(self.quote).then(|| self.opened());
-        let quoted = match quote {
+        let how = match quote {
             Some(Quote::Closed(end)) => {
                 self.number += line_ends(&self.text[start..end]);
                 self.at = end;
-                true
+                How::Quoted
             }
             _ => {
                 let ends = [self.separator, '\n', '\r'];
                 let rest = &self.text[start..];
                 self.at = start + rest.find(ends).unwrap_or(rest.len());
-                false
+                How::Plain
             }
         };
         let span = Span { start: start as u32, end: self.at as u32 };
-        (Cell { span, quoted }, matches!(quote, Some(Quote::Open)))
+        (Cell { span, how }, matches!(quote, Some(Quote::Open)))
     }
 
     /// What the quote at this place is. It looks no further than the first lone quote; between two

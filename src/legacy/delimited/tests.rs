@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::legacy::record::Write;
+use crate::legacy::record::{Read, Scope, Write};
+use crate::legacy::row::{Column, ColumnKind, Editor, Form, Slot};
 
 fn schema(names: &[&str]) -> Schema {
     let column = |name: &&str| Column {
@@ -14,13 +15,12 @@ fn schema(names: &[&str]) -> Schema {
         secret: false,
         nulls: None,
     };
+    let dialect = Dialect { separator: ',', quote: '"', header: true, line_end: "\r\n".to_owned() };
     Schema {
-        separator: ',',
-        quote: '"',
-        header: true,
         columns: names.iter().map(column).collect(),
-        line_end: "\r\n".to_owned(),
         nulls: vec![String::new(), "-".to_owned()],
+        charset: Charset::Utf8,
+        form: Form::Delimited(dialect),
     }
 }
 
@@ -391,9 +391,9 @@ proptest! {
         value in "([\",;'\n\r\t]|\\PC|[\u{4E00}-\u{9FFF}]|[\u{20000}-\u{2A6DF}]){1,12}",
         old in prop::sample::select(vec!["x", "\"x\"", "", "\"\"", "\"a\"b", " x ", "\"x\ny\""]),
         charset in prop::sample::select(vec![
-            super::super::Charset::Utf8,
-            super::super::Charset::Gb18030,
-            super::super::Charset::Utf16Be,
+            Charset::Utf8,
+            Charset::Gb18030,
+            Charset::Utf16Be,
         ]),
     ) {
         prop_assume!(!value.trim().is_empty() && value.trim() != "-");

@@ -110,7 +110,7 @@ fn program(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     Hl7,
-    Csv,
+    Row,
     Xml,
 }
 

@@ -278,20 +278,13 @@ impl Compiling<'_> {
     /// `charset: xml-declaration else UTF-8`: what the record declares goes first in any case.
     pub(super) fn read_charset(&mut self) -> Option<Charset> {
         let node = self.doc.get("charset").cloned()?;
-        let text = node.text().unwrap_or("");
-        let last = split_word(text, "else").pop().unwrap_or("");
-        let name = words(last).first().copied().unwrap_or("");
-        if matches!(name, "xml-declaration" | "record") {
-            return None;
-        }
-        let found = Charset::named(name);
-        if found.is_none() {
+        charset_named(node.text().unwrap_or("")).unwrap_or_else(|name| {
             let what = format!("there is no charset '{name}'");
             let hint =
                 "the charsets are: UTF-8, GBK, GB18030, UTF-16LE, UTF-16BE, Big5, ISO-8859-1";
             self.report.error_hint("M000", node.mark, what, hint);
-        }
-        found
+            None
+        })
     }
 
     /// `timezone: MSH-7 else Asia/Shanghai`.
@@ -334,6 +327,16 @@ impl Compiling<'_> {
         self.report.error("M000", node.mark, what);
         all[0].1
     }
+}
+
+/// The charset that `charset:` names for records that declare none; the name, if it is unknown.
+pub(super) fn charset_named(text: &str) -> Result<Option<Charset>, &str> {
+    let last = split_word(text, "else").pop().unwrap_or("");
+    let name = words(last).first().copied().unwrap_or("");
+    if matches!(name, "xml-declaration" | "dbf-language-driver" | "record") {
+        return Ok(None);
+    }
+    Charset::named(name).map(Some).ok_or(name)
 }
 
 /// `+08:00`, `-0530`.

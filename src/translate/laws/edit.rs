@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::compare::{Facts, difference};
 use super::random;
+use crate::fhir::{Issue, Severity};
 use crate::legacy::{Charsets, Record};
 use crate::translate::codec::Around;
 use crate::translate::explain::dotted;
@@ -234,8 +235,8 @@ fn renew(
 }
 
 /// Whether an issue says that no text like this can be written there.
-fn told_as_unwritable(text: &str) -> bool {
-    text.contains("has no code in") || text.contains("cannot be one of several values")
+fn told_as_unwritable(issue: &Issue) -> bool {
+    issue.severity >= Severity::Error && issue.code == "value"
 }
 
 impl Edit {
@@ -264,8 +265,8 @@ impl Edit {
         // A value that a guard looks at decides which other parts there are: the edit itself must
         // be read again, or be refused aloud. So may an item for which there is no room.
         let aloud = output.issues.iter().any(|issue| issue.text.starts_with("lost:"));
-        // What no record of this charset or list can hold is refused aloud.
-        let unwritable = output.issues.iter().any(|i| told_as_unwritable(&i.text));
+        // What no record of this charset, list or width can hold is refused aloud.
+        let unwritable = output.issues.iter().any(told_as_unwritable);
         let itself = match &self.what {
             What::Set { new, .. } => {
                 let value =

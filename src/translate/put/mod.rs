@@ -19,13 +19,13 @@ mod report;
 use serde_json::{Map, Value as Json};
 
 use super::bundle::{Entry, Resources};
-use super::eval::Eval;
+use super::eval::{Eval, around};
 use super::expr;
 use super::get::Writer;
 use super::plan::{Expr, Program};
 use crate::error::{Error, Kind};
 use crate::fhir::Issue;
-use crate::legacy::{Editor, File, Record, Scope, Slot, Text, TextEdit, Write};
+use crate::legacy::{Charset, Charsets, Editor, File, Record, Scope, Slot, Text, TextEdit, Write};
 
 /// A legacy record made from FHIR.
 #[derive(Debug, Clone, Default)]
@@ -74,15 +74,16 @@ pub fn create(program: &Program, bundle: &Json) -> Vec<Output> {
     roots.into_iter().map(|root| create_one(program, bundle, &resources, root)).collect()
 }
 
-/// A further record of a file with a header: without the header of its own.
-pub fn without_header(program: &Program, mut output: Output) -> Output {
-    if let crate::legacy::Schema::Row(schema) = &program.schema
-        && schema.header
-        && let Some(end) = output.bytes.iter().position(|b| *b == b'\n')
-    {
-        output.bytes.drain(..=end);
-    }
-    output
+/// Several new records as one transfer.
+pub fn joined(program: &Program, records: &[&[u8]]) -> Result<Vec<u8>, Error> {
+    let charsets = Charsets { mapping: program.charset, ..Charsets::default() };
+    let mut bytes = program.schema.join(records, &charsets)?;
+    program.schema.date(&mut bytes, today(program));
+    Ok(bytes)
+}
+
+fn today(program: &Program) -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(around(program, None).zone).date()
 }
 
 fn create_one(
@@ -118,7 +119,11 @@ fn create_one(
 
 /// A new record's bytes, in the charset of the mapping.
 fn blank_bytes(program: &Program, blank: &Text, edits: &[TextEdit]) -> Result<Vec<u8>, Error> {
-    let bytes = blank.splice(edits)?;
+    let mut bytes = blank.splice(edits)?;
+    if blank.holder().is_some() || blank.charset != Charset::Utf8 {
+        program.schema.date(&mut bytes, today(program));
+        return Ok(bytes);
+    }
     let Some(charset) = program.charset else { return Ok(bytes) };
     let text = String::from_utf8_lossy(&bytes);
     charset.encode(&text).map(std::borrow::Cow::into_owned).map_err(|c| {

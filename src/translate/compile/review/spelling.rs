@@ -2,7 +2,7 @@
 //! narrow for it.
 
 use super::Finding;
-use crate::legacy::{Charset, Schema};
+use crate::legacy::{Charset, Schema, row};
 use crate::translate::compile::Compiling;
 use crate::translate::compose::each_leaf;
 use crate::translate::plan::{Codec, Leaf, Pos, Table};
@@ -22,23 +22,24 @@ impl Compiling<'_> {
             each_leaf(&rule.body, &mut String::new(), &mut |_, leaf| {
                 let [slot] = &leaf.slots[..] else { return };
                 let Some(max) = width(slot) else { return };
-                if let Some((text, long)) = self.longest(leaf).filter(|(_, long)| *long > max) {
-                    found.push(overflow(leaf.pos, slot, &text, long, max));
+                let Some(text) = self.longest(leaf, schema) else { return };
+                let (long, unit) = schema.length(&text);
+                if long > max {
+                    found.push(overflow(leaf.pos, slot, &text, long, max, unit));
                 }
             });
         }
     }
 
     /// The longest text that the codecs of a leaf write, where that is known.
-    fn longest(&self, leaf: &Leaf) -> Option<(String, usize)> {
-        let long = |text: &str| (text.to_owned(), text.chars().count());
+    fn longest(&self, leaf: &Leaf, schema: &row::Schema) -> Option<String> {
         match leaf.codecs.first()? {
             Codec::Code(table) => {
-                let texts = self.tables[*table].put.values().map(|t| long(t));
-                texts.max_by_key(|(text, n)| (*n, text.clone()))
+                let texts = self.tables[*table].put.values();
+                texts.max_by_key(|text| (schema.length(text), text.as_str())).cloned()
             }
-            Codec::Date(patterns) | Codec::DateTime(patterns) => patterns.first().map(|p| long(p)),
-            Codec::Cnid => Some(long("110101199003070001")),
+            Codec::Date(patterns) | Codec::DateTime(patterns) => patterns.first().cloned(),
+            Codec::Cnid => Some("110101199003070001".to_owned()),
             _ => None,
         }
     }
@@ -59,8 +60,8 @@ fn review_table(table: &Table, charset: Option<Charset>, found: &mut Vec<Finding
     }
 }
 
-fn overflow(pos: Pos, slot: &str, text: &str, long: usize, max: usize) -> Finding {
-    let what = format!("{slot} takes {max} characters, '{text}' has {long}");
+fn overflow(pos: Pos, slot: &str, text: &str, long: usize, max: usize, unit: &str) -> Finding {
+    let what = format!("{slot} takes {max} {unit}, '{text}' has {long}");
     let hint = "widen the column in the schema if it is wider, or write a shorter text".to_owned();
     Finding { code: "M036", wrong: true, pos, what, hint }
 }

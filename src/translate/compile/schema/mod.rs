@@ -1,5 +1,6 @@
 //! The legacy side: `source:` and `schema.yaml`.
 
+mod dbf;
 mod row;
 mod xml;
 
@@ -8,6 +9,9 @@ use super::load::{Doc, Loader, join};
 use super::text::did_you_mean;
 use crate::legacy::{Schema, hl7v2};
 use crate::yaml::{Mark, Node};
+
+/// What `source:` may be.
+const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xml"];
 
 /// The legacy side of a mapping.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Loader<'_> {
     /// Makes the schema that slots are looked up in.
     pub(super) fn legacy(&mut self, doc: &Doc) -> Option<Legacy> {
         let Some(node) = doc.get("source") else {
-            let hint = "write source: hl7v2@2.3..2.8, csv or xml";
+            let hint = format!("write source: hl7v2@2.3..2.8, {}", SOURCES[1..].join(", "));
             self.report.error_hint("M000", doc.mark, "the mapping says no `source`", hint);
             return None;
         };
@@ -35,10 +39,12 @@ impl Loader<'_> {
         match kind {
             "hl7v2" => self.hl7(doc, versions, node.mark),
             "csv" => self.csv(doc, node.mark),
+            "dbf" => self.dbf(doc, node.mark),
+            "fixed" => self.fixed(doc, node.mark),
             "xml" => self.xml(doc),
             _ => {
-                let hint = did_you_mean(kind, ["hl7v2", "csv", "xml"])
-                    .unwrap_or_else(|| "the sources are: hl7v2, csv, xml".to_owned());
+                let hint = did_you_mean(kind, SOURCES.iter().copied())
+                    .unwrap_or_else(|| format!("the sources are: {}", SOURCES.join(", ")));
                 let what = format!("there is no source '{kind}'");
                 self.report.error_hint("M000", node.mark, what, hint);
                 None

@@ -1,14 +1,20 @@
-//! `schema: csv`: columns, their types, and how rows are spelt.
+//! `schema: csv` and `schema: fixed`: columns, their types, and how rows are spelt.
 
 use super::{Legacy, texts};
-use crate::legacy::Schema;
-use crate::legacy::delimited::{self, Column, ColumnKind};
+use crate::legacy::row::{self, Column, ColumnKind, Form};
+use crate::legacy::{Charset, Schema, delimited, fixed};
 use crate::translate::compile::Source;
 use crate::translate::compile::load::{Doc, Loader};
+use crate::translate::compile::out::charset_named;
 use crate::translate::compile::text::{call, did_you_mean, quoted, words};
 use crate::yaml::{Mark, Node};
 
 const CSV_KEYS: &[&str] = &["schema", "separator", "quote", "header", "line", "nulls", "columns"];
+
+const FIXED_KEYS: &[&str] = &["schema", "widths", "line", "pad", "overflow", "nulls", "columns"];
+
+/// Widest column of fixed width.
+const MOST_WIDTH: usize = 65_535;
 
 /// Types of columns.
 const KINDS: &[(&str, ColumnKind)] = &[
@@ -61,22 +67,65 @@ impl Loader<'_> {
             self.report.error_hint("M000", node.mark, "the schema has no columns", hint);
             return None;
         }
-        let header =
-            if has_header { columns.iter().map(|c| c.name.clone()).collect() } else { Vec::new() };
-        let secret = columns.iter().filter(|c| c.secret).map(|c| c.name.clone()).collect();
-        let schema = delimited::Schema {
+        let dialect = delimited::Dialect {
             separator: self.one_char(&node, "separator", ','),
             quote: self.one_char(&node, "quote", '"'),
             header: has_header,
-            columns,
             line_end: self.line_end(&node, "\r\n"),
-            nulls: node.get("nulls").map_or_else(|| vec![String::new()], |n| texts(Some(n))),
         };
-        Some(Legacy { schema: Schema::Row(schema), source: Source::Csv, header, secret })
+        Some(rows(doc, &node, columns, Form::Delimited(dialect), has_header))
+    }
+
+    /// Reads the schema of a file of fixed widths.
+    pub(super) fn fixed(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
+        let Some(named) = doc.get("schema") else {
+            let hint = "write schema: schema.yaml";
+            self.report.error_hint("M000", mark, "a fixed source needs a schema", hint);
+            return None;
+        };
+        let node = self.schema_file(named, "fixed", FIXED_KEYS)?;
+        let mut columns = Vec::new();
+        for (key, facts) in node.get("columns").and_then(Node::entries).unwrap_or_default() {
+            let column = self.column_facts(&key.text, facts);
+            if column.max.is_none_or(|width| !(1..=MOST_WIDTH).contains(&width)) {
+                let what = format!("the column '{}' has no width", key.text);
+                let hint = format!("write type(width), from 1 to {MOST_WIDTH}");
+                self.report.error_hint("M000", facts.mark, what, hint);
+            }
+            columns.push(column);
+        }
+        if columns.is_empty() {
+            let hint = "write columns: { NAME: type(width), … }";
+            self.report.error_hint("M000", node.mark, "the schema has no columns", hint);
+            return None;
+        }
+        let unit = match node.get("widths").map(|n| (n.mark, n.text())) {
+            None | Some((_, Some("bytes"))) => fixed::Unit::Bytes,
+            Some((_, Some("characters"))) => fixed::Unit::Characters,
+            Some((mark, _)) => {
+                self.report.error("M000", mark, "`widths` are bytes or characters");
+                fixed::Unit::Bytes
+            }
+        };
+        self.padding(&node);
+        let layout = fixed::Layout { unit, line_end: self.line_end(&node, "\r\n") };
+        Some(rows(doc, &node, columns, Form::Fixed(layout), false))
+    }
+
+    /// `pad: right " "`, `overflow: error`: the only ones there are, and good to see.
+    pub(super) fn padding(&mut self, node: &Node) {
+        for (key, only) in [("pad", "right \" \""), ("overflow", "error")] {
+            if let Some(said) = node.get(key)
+                && said.text() != Some(only)
+            {
+                let what = format!("`{key}` is {only}: texts are never cut or filled otherwise");
+                self.report.error("M000", said.mark, what);
+            }
+        }
     }
 
     /// `text(20) required secret null "" "-"`.
-    fn column_facts(&mut self, name: &str, node: &Node) -> Column {
+    pub(super) fn column_facts(&mut self, name: &str, node: &Node) -> Column {
         let mut made = column(name);
         let words = words(node.text().unwrap_or(""));
         let mut rest = words.as_slice();
@@ -97,6 +146,12 @@ impl Loader<'_> {
             made.secret = made.kind == ColumnKind::Cnid;
             rest = more;
         }
+        self.column_words(&mut made, node, rest);
+        made
+    }
+
+    /// `required secret null "" "-"`.
+    pub(super) fn column_words(&mut self, made: &mut Column, node: &Node, mut rest: &[&str]) {
         while let [word, more @ ..] = rest {
             rest = more;
             match *word {
@@ -116,7 +171,6 @@ impl Loader<'_> {
                 }
             }
         }
-        made
     }
 
     fn one_char(&mut self, node: &Node, key: &str, default: char) -> char {
@@ -136,7 +190,25 @@ impl Loader<'_> {
     }
 }
 
-fn column(name: &str) -> Column {
+/// The legacy side of rows.
+pub(super) fn rows(
+    doc: &Doc,
+    node: &Node,
+    columns: Vec<Column>,
+    form: Form,
+    header: bool,
+) -> Legacy {
+    let names = columns.iter().map(|c| c.name.clone()).filter(|name| !name.starts_with('$'));
+    let header = if header { names.collect() } else { Vec::new() };
+    let secret = columns.iter().filter(|c| c.secret).map(|c| c.name.clone()).collect();
+    let nulls = node.get("nulls").map_or_else(|| vec![String::new()], |n| texts(Some(n)));
+    let charset = charset_named(doc.text("charset").unwrap_or(""));
+    let charset = charset.ok().flatten().unwrap_or(Charset::Utf8);
+    let schema = Schema::Row(row::Schema { columns, nulls, charset, form });
+    Legacy { schema, source: Source::Row, header, secret }
+}
+
+pub(super) fn column(name: &str) -> Column {
     Column {
         name: name.to_owned(),
         kind: ColumnKind::Text,

@@ -3,6 +3,7 @@
 mod mistakes;
 mod models;
 mod reviews;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::Arc;

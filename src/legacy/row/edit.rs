@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{List, Pieces, Row, Slot, cells};
+use super::{Column, How, List, Pieces, Row, Slot, Spelling};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::charset::TextEdit;
 use crate::legacy::pieces::Edited;
 use crate::legacy::record::{Scope, Write};
+use crate::legacy::{delimited, fixed};
 
 /// Writes to one row.
 #[derive(Debug)]
@@ -126,19 +127,7 @@ impl<'r> Editor<'r> {
                 text => drop(self.cells.insert(cell, text)),
             }
         }
-        let (schema, text) = (&self.row.shared.schema, &self.row.shared.text.text);
-        let mut edits = Vec::new();
-        for (cell, new) in &self.cells {
-            let old = &self.row.cells[*cell];
-            if old.value(text, schema.quote) == new.as_str() {
-                continue;
-            }
-            // A row of one empty cell would be an empty line, which is no row.
-            let alone = self.row.cells.len() == 1 && new.is_empty();
-            let text = cells::written(new, schema, old.quoted || alone);
-            edits.push(TextEdit { span: old.span, text });
-        }
-        Ok(edits)
+        self.row.spelt(&self.cells)
     }
 
     fn name(&self, at: Scope, slot: &Slot) -> String {
@@ -156,14 +145,58 @@ impl Row {
     fn fits(&self, at: Scope, slot: &Slot, text: &str) -> Result<()> {
         let column = self.column(at, slot);
         let name = column.map_or("?", |c| c.name.as_str());
-        if let Some(max) = column.and_then(|c| c.max).filter(|max| text.chars().count() > *max) {
-            let what = format!("'{text}' is longer than the {max} characters of '{name}'");
-            return Err(Error::new(Kind::Value, what).at(name));
-        }
+        let Some(cell) = self.cell(at, slot) else { return Ok(()) };
         if self.shared.schema.is_nothing(column, text) {
             let what = format!("'{text}' would be read as nothing in '{name}'");
             return Err(Error::new(Kind::Value, what).at(name));
         }
-        Ok(())
+        let fits = match &self.shared.spelling {
+            Spelling::Fixed(layout) => layout.spell(self.shared.charset(), column, text).map(drop),
+            Spelling::Dbf(table) => table.spell(self.shared.charset(), cell, text).map(drop),
+            Spelling::Delimited(_) => fits_characters(column, text),
+        };
+        fits.map_err(|error| error.at(name))
+    }
+
+    /// Edits of the text that give cells these values.
+    fn spelt(&self, cells: &BTreeMap<usize, String>) -> Result<Vec<TextEdit>> {
+        let shared = &self.shared;
+        let text = &shared.text.text;
+        let changed = cells.iter().filter_map(|(n, new)| {
+            let old = self.cells.get(*n)?;
+            (old.value(text, shared.quote()) != new.as_str()).then_some((*n, old, new))
+        });
+        if let Spelling::Fixed(layout) = &shared.spelling {
+            let changed: Vec<(usize, &str)> = changed.map(|(n, _, new)| (n, &**new)).collect();
+            return fixed::edits(layout, self, &changed);
+        }
+        let mut edits = Vec::new();
+        for (n, old, new) in changed {
+            let text = match &shared.spelling {
+                Spelling::Delimited(dialect) => {
+                    // A row of one empty cell would be an empty line, which is no row.
+                    let alone = self.cells.len() == 1 && new.is_empty();
+                    delimited::written(new, dialect, old.how == How::Quoted || alone)
+                }
+                Spelling::Dbf(table) => table.spell(shared.charset(), n, new)?,
+                Spelling::Fixed(_) => new.clone(),
+            };
+            if shared.text.slice(old.span) != text {
+                edits.push(TextEdit { span: old.span, text });
+            }
+        }
+        Ok(edits)
+    }
+}
+
+/// Whether a text is no longer than its column, in characters.
+fn fits_characters(column: Option<&Column>, text: &str) -> Result<()> {
+    let Some(column) = column else { return Ok(()) };
+    match column.max {
+        Some(max) if text.chars().count() > max => {
+            let what = format!("'{text}' is longer than the {max} characters of '{}'", column.name);
+            Err(Error::new(Kind::Value, what))
+        }
+        _ => Ok(()),
     }
 }
