@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tombolo::legacy::{Charsets, File};
-use tombolo::translate::{Library, Party, Program, get, put};
+use tombolo::translate::{Library, Party, Program, coverage, get, put};
 
 /// Each figure is the best of this many rounds of at least this long.
 const ROUNDS: usize = 5;
@@ -30,8 +30,8 @@ fn main() {
     let library = Library::open(&[]).expect("embedded");
     println!("machine: {}", machine());
     println!(
-        "{:<34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12}",
-        "data", "files", "bytes", "parse/s", "get/s", "put/s", "round trip/s"
+        "{:<34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12} {:>12}",
+        "data", "files", "bytes", "parse/s", "get/s", "put/s", "round trip/s", "coverage/s"
     );
     for (name, data, mapping) in [
         ("corpus ADT (A01 A04 A08)", corpus(&["ADT^A01", "ADT^A04", "ADT^A08"]), "hospital-adt"),
@@ -76,10 +76,15 @@ fn measure(name: &str, data: &[Vec<u8>], program: &Program) {
         }
     };
     let back = per_second(records, back);
+    let covered = per_second(records, || {
+        for record in files.iter().flat_map(|f| &f.records) {
+            black_box(coverage::unmapped(program, record));
+        }
+    });
     let both = 1.0 / (1.0 / forward + 1.0 / back);
     let bytes = data.iter().map(Vec::len).sum::<usize>() / data.len();
     println!(
-        "{name:<34} {:>6} {bytes:>8} {parse:>12.0} {forward:>12.0} {back:>12.0} {both:>12.0}",
+        "{name:<34} {:>6} {bytes:>8} {parse:>12.0} {forward:>12.0} {back:>12.0} {both:>12.0} {covered:>12.0}",
         data.len()
     );
 }

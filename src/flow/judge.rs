@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::inbound::{Channel, Inbound, Invalid};
+use super::unmapped;
 use crate::error::{Error, Kind, Result};
 use crate::fhir::outcome::has_errors;
 use crate::fhir::{BASE, Issue};
@@ -90,6 +91,7 @@ pub(super) fn judge(channel: &Channel, program: &Arc<Program>, record: &Record) 
         // What is not text cannot be stored with a warning: it would be text in the store.
         let refuse = !issues.is_empty();
         let (mut made, found) = get::resources(program, record);
+        unmapped::note(program, record);
         issues.extend(found);
         for one in &mut made {
             let at = format!("{}/{}", one.kind, one.id);

@@ -25,6 +25,7 @@ mod audit;
 mod items;
 mod judge;
 mod transfer;
+mod unmapped;
 
 use crate::store::Millis;
 

@@ -198,6 +198,46 @@ impl Schema {
         }
     }
 
+    /// Canonical names of what the conditions in a slot's path read: `code/@code` in
+    /// `value[code/@code=x]`.
+    pub fn tested(&self, at: &Place, slot: &Slot) -> Vec<String> {
+        match (self, at, slot) {
+            (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => s.tested(at, slot),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same of a list's path.
+    pub fn tested_of(&self, at: &Place, list: &List) -> Vec<String> {
+        match (self, at, list) {
+            (Schema::Xml(s), Place::Xml(at), List::Xml(list)) => s.tested_of(at, list),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names of all slots, where the schema lists them: columns, elements without elements in
+    /// them. HL7 v2 has too many to be of use.
+    pub fn slots(&self) -> Vec<String> {
+        match self {
+            Schema::Hl7(_) => Vec::new(),
+            Schema::Row(s) => s.columns.iter().map(|c| c.name.clone()).collect(),
+            Schema::Xml(s) => s.slots(),
+        }
+    }
+
+    /// Whether the format itself reads a slot: delimiters, message type, number, charset.
+    pub fn reads_itself(&self, name: &str) -> bool {
+        matches!(self, Schema::Hl7(_)) && hl7v2::reads_itself(name)
+    }
+
+    /// The names of the segments in an HL7 v2 group; none for what is no group.
+    pub fn segments_in(&self, slot: &Slot) -> Vec<String> {
+        match (self, slot) {
+            (Schema::Hl7(s), Slot::Hl7(slot)) => s.segments_in(slot),
+            _ => Vec::new(),
+        }
+    }
+
     /// Reads a transfer. One broken record of many does not refuse the others: see the format.
     pub fn read(&self, bytes: &[u8], charsets: &Charsets) -> Result<File> {
         match self {

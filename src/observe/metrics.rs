@@ -30,6 +30,10 @@ pub enum Metric {
     MllpTroubles,
     /// Labels: mapping, outcome (`done`, `refused`).
     MappingReloads,
+    /// Labels: mapping, slot (bounded per mapping; the rest is `other`).
+    UnmappedSlots,
+    /// Labels: mapping.
+    CoverageRecords,
 }
 
 /// A row of the table of metrics.
@@ -77,6 +81,10 @@ pub const METRICS: &[Row] = &[
         &["channel", "kind"], "Bytes outside of frames, broken and refused messages and connections."),
     row(Metric::MappingReloads, "tombolo_mapping_reloads_total", "counter",
         &["mapping", "outcome"], "Changed mappings taken in, or refused while the old one runs on."),
+    row(Metric::UnmappedSlots, "tombolo_unmapped_slots_total", "counter",
+        &["mapping", "slot"], "Records looked at in which a slot carried data that no rule maps or ignores."),
+    row(Metric::CoverageRecords, "tombolo_coverage_records_total", "counter",
+        &["mapping"], "Records whose slots were looked at: the first ones, then one in 128."),
 ];
 
 /// The values of one metric by the values of its labels.

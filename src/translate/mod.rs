@@ -4,6 +4,7 @@
 //! * [`compile`]: mapping files → plan, or located diagnostics
 //! * [`library`]: the mappings there are: embedded ones, and folders that lie over them
 //! * [`get`], [`put`]: the two directions
+//! * [`coverage`], [`compose`], [`explain`]: what people ask about mappings
 //! * [`merge`]: an inbound resource over a stored one
 //!
 //! The language is described in `docs/mapping-language.md`.
@@ -13,6 +14,7 @@ mod choose;
 mod codec;
 pub mod compile;
 pub mod compose;
+pub mod coverage;
 mod eval;
 pub mod examples;
 pub mod explain;

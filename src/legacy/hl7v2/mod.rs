@@ -38,7 +38,7 @@ pub use ack::{Acknowledgement, Code, Head};
 pub use edit::Editor;
 pub use escape::Delimiters;
 pub use parse::{MAX_FIELDS, MAX_MESSAGE, MAX_SEGMENTS};
-pub use path::{List, Place, Slot};
+pub use path::{List, Place, Slot, reads_itself};
 pub use structure::structure_id;
 
 /// What the records look like: the messages a mapping accepts, and their one structure.

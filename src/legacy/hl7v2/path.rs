@@ -11,7 +11,7 @@ use super::super::record::Unknown;
 use super::Schema;
 use super::groups::LOOSE;
 use super::segments;
-use super::structure::{KindId, Name, Structure};
+use super::structure::{Item, KindId, Name, Structure};
 use crate::error::nearest;
 
 /// The static kind of a scope: a group, a segment of it, or the repetitions of a field.
@@ -172,6 +172,20 @@ impl Schema {
         out
     }
 
+    /// The names of the segments in a group and in the groups in it.
+    pub fn segments_in(&self, slot: &Slot) -> Vec<String> {
+        let Target::Group(outer) = slot.target else { return Vec::new() };
+        let kinds = (0..self.structure.kinds.len() as KindId)
+            .filter(|kind| self.structure.contains(outer, *kind));
+        kinds
+            .flat_map(|kind| self.structure.kind(kind).items.iter().map(move |item| (kind, item)))
+            .filter_map(|(kind, item)| match item {
+                Item::Segment(name, _) => Some(self.structure.segment_name(*name, kind)),
+                Item::Group(_) => None,
+            })
+            .collect()
+    }
+
     /// The segment or group of a name, and what follows the `-`.
     fn target<'n>(&self, at: &Place, name: &'n str) -> Result<(Target, Option<&'n str>), Unknown> {
         let (path, rest) = match name.split_once('-') {
@@ -292,6 +306,21 @@ impl Structure {
             return name.as_str().to_owned();
         }
         format!("{}.{}", self.full_name(kind), name.as_str())
+    }
+}
+
+/// The fields that reading and acknowledging need: delimiters, sender and receiver, message type,
+/// control number, processing id, version, charset; and the event of old messages.
+pub fn reads_itself(name: &str) -> bool {
+    let Some((segment, rest)) = name.split_once('-') else { return false };
+    let field = rest.split('.').next().unwrap_or(rest);
+    match segment {
+        "MSH" => matches!(
+            field,
+            "1" | "2" | "3" | "4" | "5" | "6" | "9" | "10" | "11" | "12" | "17" | "18"
+        ),
+        "EVN" => field == "1",
+        _ => false,
     }
 }
 

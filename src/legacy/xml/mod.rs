@@ -157,6 +157,39 @@ impl Schema {
         names.join("/") + end
     }
 
+    /// Paths from the root of what the predicates of a slot test.
+    pub fn tested(&self, at: &Place, slot: &Slot) -> Vec<String> {
+        match slot {
+            Slot::Path(path) => tested(&at.names, path),
+            Slot::Piece(pieces) => tested(&at.names, &pieces.path),
+        }
+    }
+
+    /// The same of a list.
+    pub fn tested_of(&self, at: &Place, list: &List) -> Vec<String> {
+        match list {
+            List::Elements(path) => tested(&at.names, path),
+            List::Split(pieces) => tested(&at.names, &pieces.path),
+        }
+    }
+
+    /// Paths of the elements that hold no elements.
+    pub fn slots(&self) -> Vec<String> {
+        fn walk(defs: &[ElementDef], above: &str, out: &mut Vec<String>) {
+            for def in defs {
+                let slash = if above.is_empty() { "" } else { "/" };
+                let path = format!("{above}{slash}{}", def.name);
+                match def.children.is_empty() {
+                    true => out.push(path),
+                    false => walk(&def.children, &path, out),
+                }
+            }
+        }
+        let mut out = Vec::new();
+        walk(&self.elements, "", &mut out);
+        out
+    }
+
     /// Reads a document.
     pub fn read(&self, bytes: &[u8], charsets: &Charsets) -> Result<File> {
         if bytes.len() > MOST_BYTES {
@@ -209,6 +242,22 @@ impl Schema {
         }
         known
     }
+}
+
+/// Paths of what the predicates of a path test; those of a predicate's own path are too rare to
+/// follow.
+fn tested(above: &[String], path: &Path) -> Vec<String> {
+    let mut names = above.to_vec();
+    let mut out = Vec::new();
+    for step in &path.steps {
+        names.push(step.name.clone());
+        for predicate in &step.predicates {
+            let mut all = names.clone();
+            all.extend(predicate.path.shown());
+            out.push(all.join("/"));
+        }
+    }
+    out
 }
 
 /// The charset that the bytes themselves tell: by the encoding in the XML declaration, which is

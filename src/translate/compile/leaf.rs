@@ -160,9 +160,13 @@ impl Compiling<'_> {
                 Pipe::Unsplit => {
                     draft.input = whole(draft.input, false);
                     draft.held.iter_mut().for_each(|held| held.whole = self.is_hl7());
+                    draft.held.iter().for_each(|held| self.slots.add(&held.slot, held.whole));
                 }
                 Pipe::UnsplitUnit(quantity) => {
                     draft.input = whole(draft.input, true);
+                    if let Some(unit) = draft.held.last() {
+                        self.slots.add(&unit.slot, self.is_hl7());
+                    }
                     draft.codecs.push(Codec::Quantity(quantity));
                 }
                 Pipe::Codec(Codec::Quantity(quantity)) => {

@@ -9,7 +9,7 @@
 //!   [`text`]: the small grammars
 //! * [`value`], [`check`]: what the definitions and the other rules say about them
 //! * [`review`]: the whole, once it is there
-//! * [`out`]: `put`, `require`, `check`, `create`, `ignore`, `accept`, the policies
+//! * [`out`], [`ignore`]: `put`, `require`, `check`, `create`, `ignore`, `accept`, the policies
 //! * [`report`]: diagnostics and how they are shown
 //!
 //! A step gives `None` where it found a mistake and has reported it; so one run finds them all.
@@ -24,6 +24,7 @@ mod element;
 mod expr;
 mod fields;
 mod guard;
+mod ignore;
 mod key;
 mod leaf;
 mod load;
@@ -48,7 +49,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::legacy::Schema;
 use crate::translate::library::SourceFile;
-use crate::translate::plan::{Case, Choice, Flag, Party, Program, Rule, Table};
+use crate::translate::plan::{Case, Choice, Flag, Party, Program, Rule, Slots, Table};
 use crate::yaml::Mark;
 
 use block::Contents;
@@ -206,6 +207,8 @@ struct Compiling<'a> {
     /// Of each choice, what holds in each of its branches.
     branch_conds: Vec<Vec<Vec<Cond>>>,
     claims: Vec<Claim>,
+    /// What leaves, conditions and keys read.
+    slots: Slots,
     /// The rule whose body is compiled.
     current: usize,
 }
@@ -241,6 +244,7 @@ impl<'a> Compiling<'a> {
             bound_cases: HashMap::new(),
             branch_conds: Vec::new(),
             claims: Vec::new(),
+            slots: Slots::default(),
             current: 0,
         }
     }
@@ -261,14 +265,16 @@ impl<'a> Compiling<'a> {
     }
 
     fn finish_program(mut self) -> Program {
+        let accept = self.read_accept();
+        let zone = self.read_zone();
+        // What is only written, required or checked is not read.
+        let mut slots = std::mem::take(&mut self.slots);
         let (put, triggers) = self.read_put();
         let require = self.read_require(&put);
         let checks = self.read_checks();
         let create = self.read_create();
-        let ignore = self.read_ignore();
-        let accept = self.read_accept();
+        slots.ignore = self.read_ignore();
         let charset = self.read_charset();
-        let zone = self.read_zone();
         let (nulls, rest) = self.read_policies();
         self.check_owners();
         self.settle_rules();
@@ -296,7 +302,7 @@ impl<'a> Compiling<'a> {
             require,
             checks,
             create,
-            ignore,
+            slots,
             secret: self.secret.union(&self.ids).cloned().collect(),
         }
     }

@@ -43,6 +43,10 @@ impl Compiling<'_> {
         match self.schema.slot(&scope.place, &name) {
             Ok(slot) => {
                 let mut shown = self.schema.canonical(&scope.place, &slot);
+                self.slots.add(&shown, false);
+                for tested in self.schema.tested(&scope.place, &slot) {
+                    self.slots.add(&tested, false);
+                }
                 if name.contains('[') && self.source == Source::Xml {
                     // Two paths that differ in a condition are two slots.
                     shown.clone_from(&name);
@@ -63,7 +67,7 @@ impl Compiling<'_> {
     }
 
     /// `NTE-3 | lines`, `a/b | lines`: every segment or element is a line.
-    pub(super) fn lines(&self, name: &str, scope: &Scope) -> Option<Draft> {
+    pub(super) fn lines(&mut self, name: &str, scope: &Scope) -> Option<Draft> {
         let list = match self.source {
             Source::Hl7 => name.split_once('-')?.0,
             Source::Xml => name,
@@ -73,6 +77,7 @@ impl Compiling<'_> {
         let slot = if self.is_hl7() { name } else { "." };
         let slot = self.schema.slot(&place, slot).ok()?;
         let held = Held::new(self.schema.canonical(&place, &slot));
+        self.slots.add(&held.slot, false);
         let mut draft = Draft::new(Input::Lines(list, slot));
         draft.held.push(held);
         Some(draft)

@@ -230,19 +230,6 @@ impl Compiling<'_> {
         Some(Create { rule, when, pos: self.pos(node.mark) })
     }
 
-    /// `ignore: { slot: reason }`.
-    pub(super) fn read_ignore(&mut self) -> Vec<(String, String)> {
-        let Some(node) = self.doc.get("ignore").cloned() else { return Vec::new() };
-        let root = Scope::root(self.schema.root());
-        let mut all = Vec::new();
-        for (key, reason) in node.entries().unwrap_or_default() {
-            let Some(draft) = self.operand(&key.text, key.mark, &root) else { continue };
-            let reason = reason.text().unwrap_or("").to_owned();
-            all.extend(draft.slots().into_iter().map(|slot| (slot, reason.clone())));
-        }
-        all
-    }
-
     /// `accept:`, `root:` and the header of the schema.
     pub(super) fn read_accept(&mut self) -> Vec<Accept> {
         let mut all = Vec::new();

@@ -9,6 +9,7 @@
 
 mod expr;
 mod leaf;
+mod slots;
 
 use std::collections::HashMap;
 
@@ -18,6 +19,7 @@ pub use leaf::{
     Case, Class, Codec, Else, Flag, Guard, Input, Json, Leaf, Quantity, Said, Scan, Template,
     TemplatePart,
 };
+pub use slots::{Ignore, Pattern, Slots};
 
 /// A place in a mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -75,8 +77,8 @@ pub struct Program {
     pub checks: Vec<Check>,
     /// What it makes when the root is missing (composition from another mapping).
     pub create: Option<Create>,
-    /// Slots left alone on purpose: canonical name → reason.
-    pub ignore: Vec<(String, String)>,
+    /// Which slots it reads, and which it leaves alone on purpose.
+    pub slots: Slots,
     /// Canonical names of the slots that carry secrets (national ids): ids made of them are hashed.
     pub secret: Vec<String>,
 }
@@ -469,7 +471,7 @@ pub(crate) mod tests {
             require: Vec::new(),
             checks: Vec::new(),
             create: None,
-            ignore: Vec::new(),
+            slots: Slots::default(),
             secret: Vec::new(),
         }
     }

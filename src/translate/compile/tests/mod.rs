@@ -1,5 +1,6 @@
 //! The compiler on whole files: the mappings of the product, and files that break one rule each.
 
+mod ignores;
 mod mistakes;
 mod models;
 mod reviews;
