@@ -209,7 +209,8 @@ impl<'a> Eval<'a> {
             parts: Vec::new(),
             secret: false,
         };
-        let mut any = false;
+        // A key of texts alone names one thing of the party.
+        let mut any = form.parts.iter().all(|part| matches!(part, KeyPart::Literal(_)));
         for part in &form.parts {
             match part {
                 KeyPart::Literal(text) => key.parts.push(text.clone()),

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::plan::{Drive, Object, Value};
+use super::plan::{Branch, Drive, Object, Value};
 
 /// Path of keys (list steps are `0`) → JSON text.
 pub type Marks = Vec<(Vec<String>, String)>;
@@ -10,7 +10,7 @@ pub type Marks = Vec<(Vec<String>, String)>;
 /// The unguarded constants of an object.
 pub(super) fn marks_of(object: &Object) -> Marks {
     let mut marks = Marks::new();
-    collect(object, &mut Vec::new(), &mut marks);
+    collect(object, None, &mut Vec::new(), &mut marks);
     marks
 }
 
@@ -63,28 +63,53 @@ pub(super) fn has_marks(json: &Json, marks: &[(Vec<String>, String)]) -> bool {
     marks.iter().all(|(path, text)| at_path(json, path, text))
 }
 
-fn collect(object: &Object, path: &mut Vec<String>, marks: &mut Marks) {
-    for field in object.fields.iter().filter(|f| f.branch.is_none() && f.when.is_none()) {
+/// Constants of an object that stand in no branch, or in this one. Below a part that may be missing
+/// there is nothing certain; but if all that the object has to say stands in one part, that is there.
+pub(super) fn collect(
+    object: &Object,
+    branch: Option<Branch>,
+    path: &mut Vec<String>,
+    marks: &mut Marks,
+) {
+    let sole = object.has_data && object.fields.iter().filter(|f| says(&f.value)).count() == 1;
+    for field in object.fields.iter().filter(|f| f.branch == branch && f.when.is_none()) {
+        let certain = |inner: &Object| only_constants(inner) || (sole && branch.is_none());
         path.push(field.name.clone());
         match &field.value {
             Value::Const(text) => marks.push((path.clone(), text.clone())),
-            Value::Object(inner) if only_constants(inner) => collect(inner, path, marks),
+            Value::Object(inner) if certain(inner) => collect(inner, None, path, marks),
             Value::List(items) => {
+                let one = items.iter().filter(|item| says(&item.value)).count() == 1;
                 for item in items {
                     let plain = item.branch.is_none() && item.when.is_none();
-                    if let (true, Drive::Once, Value::Object(inner)) =
-                        (plain, &item.drive, &item.value)
-                        && only_constants(inner)
-                    {
-                        path.push("0".to_owned());
-                        collect(inner, path, marks);
-                        path.pop();
+                    path.push("0".to_owned());
+                    match (&item.drive, &item.value) {
+                        (Drive::Once, Value::Object(inner))
+                            if plain && (only_constants(inner) || (one && certain(inner))) =>
+                        {
+                            collect(inner, None, path, marks);
+                        }
+                        (Drive::Once, Value::Const(text)) if plain => {
+                            marks.push((path.clone(), text.clone()));
+                        }
+                        _ => {}
                     }
+                    path.pop();
                 }
             }
             _ => {}
         }
         path.pop();
+    }
+}
+
+/// Whether a value says something of the record: a leaf or a reference stands in it.
+fn says(value: &Value) -> bool {
+    match value {
+        Value::Const(_) => false,
+        Value::Leaf(_) | Value::Ref(_) => true,
+        Value::Object(inner) => !only_constants(inner),
+        Value::List(items) => items.iter().any(|item| says(&item.value)),
     }
 }
 

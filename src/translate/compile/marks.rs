@@ -1,54 +1,19 @@
 //! What tells items and branches on the way back: constants, and paths that only one branch writes.
 
-use crate::translate::plan::{Branch, Choice, Drive, Object, Value};
+use crate::translate::marks::{collect, only_constants};
+use crate::translate::plan::{Branch, Choice, Object, Value};
 
 /// The constants that every value of this rule has: path of keys (list steps are `0`) → JSON text.
 pub(super) fn marks(value: &Value) -> Vec<(Vec<String>, String)> {
     let mut marks = Vec::new();
     match value {
         Value::Object(object) => {
-            collect_marks(object, None, &mut Vec::new(), &mut marks);
+            collect(object, None, &mut Vec::new(), &mut marks);
         }
         Value::Const(text) => marks.push((Vec::new(), text.clone())),
         _ => {}
     }
     marks
-}
-
-/// Constants of an object that stand in no branch, or in this one.
-fn collect_marks(
-    object: &Object,
-    branch: Option<Branch>,
-    path: &mut Vec<String>,
-    marks: &mut Vec<(Vec<String>, String)>,
-) {
-    for field in &object.fields {
-        if field.branch != branch || field.when.is_some() {
-            continue;
-        }
-        path.push(field.name.clone());
-        match &field.value {
-            Value::Const(text) => marks.push((path.clone(), text.clone())),
-            Value::Object(inner) if !inner.has_data => collect_marks(inner, None, path, marks),
-            Value::List(items) => {
-                for item in items.iter().filter(|i| i.branch.is_none() && i.when.is_none()) {
-                    path.push("0".to_owned());
-                    match (&item.drive, &item.value) {
-                        (Drive::Once, Value::Object(inner)) if !inner.has_data => {
-                            collect_marks(inner, None, path, marks);
-                        }
-                        (Drive::Once, Value::Const(text)) => {
-                            marks.push((path.clone(), text.clone()));
-                        }
-                        _ => {}
-                    }
-                    path.pop();
-                }
-            }
-            _ => {}
-        }
-        path.pop();
-    }
 }
 
 /// Fills in what tells the branches of an object's choices: paths that only one of them writes,
@@ -67,7 +32,7 @@ pub(super) fn settle(choices: &mut [Choice], object: &Object) {
                 }
             }
             let branch = Branch { choice, branch: index };
-            collect_marks(object, Some(branch), &mut Vec::new(), &mut arm.marks);
+            collect(object, Some(branch), &mut Vec::new(), &mut arm.marks);
             branch_marks(object, branch, &mut Vec::new(), &mut arm.marks);
         }
     }
@@ -125,16 +90,16 @@ fn branch_marks(
         path.push(field.name.clone());
         match &field.value {
             Value::Object(inner) => {
-                collect_marks(inner, Some(branch), path, marks);
+                collect(inner, Some(branch), path, marks);
                 branch_marks(inner, branch, path, marks);
             }
             Value::List(items) => {
                 for item in items.iter().filter(|i| i.branch == Some(branch) && i.when.is_none()) {
                     if let Value::Object(inner) = &item.value
-                        && !inner.has_data
+                        && only_constants(inner)
                     {
                         path.push("0".to_owned());
-                        collect_marks(inner, None, path, marks);
+                        collect(inner, None, path, marks);
                         path.pop();
                     }
                 }

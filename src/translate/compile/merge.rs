@@ -52,6 +52,8 @@ impl Loader<'_> {
                 self.report.error("M018", key.mark, text);
             }
             lay_node(&mut all[at].1, value);
+            // Whether it repeats is for the one above to say.
+            all[at].0.text = key.text;
         }
         all
     }

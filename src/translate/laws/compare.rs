@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use crate::legacy::{Record, Slot};
 use crate::translate::compose::each_leaf;
 use crate::translate::marks::{Marks, has_marks, marks_of};
-use crate::translate::plan::{Flag, Guard, Input, Leaf, Object, Program, Value};
+use crate::translate::plan::{Else, Flag, Guard, Input, Leaf, Object, Program, Value};
 
 /// What the laws need to know of a mapping, found once.
 pub(super) struct Facts<'p> {
@@ -18,6 +18,8 @@ pub(super) struct Facts<'p> {
     /// Paths whose value no slot of a new record can hold: read from the message's event, declared
     /// lossy, or following another slot.
     unsayable: BTreeSet<String>,
+    /// Paths of values that may be read from another leaf's slots, with those.
+    fallbacks: Vec<(String, Vec<String>)>,
     /// Paths of objects that only follow others (constants and copies), with their constants.
     soft: Vec<(String, Marks)>,
     /// Slots that some rule claims.
@@ -32,6 +34,7 @@ impl<'p> Facts<'p> {
             program,
             derived: BTreeSet::new(),
             unsayable: BTreeSet::new(),
+            fallbacks: Vec::new(),
             soft: Vec::new(),
             claimed: program.put.iter().map(|p| p.shown.clone()).collect(),
             watched: Vec::new(),
@@ -56,6 +59,9 @@ impl<'p> Facts<'p> {
         // Computed slots follow what they are computed from.
         if follows || self.program.put.iter().any(|p| leaf.slots.contains(&p.shown)) {
             self.derived.insert(path.to_owned());
+        }
+        if let Some(Else::Leaf(other)) = leaf.or_else.as_deref() {
+            self.fallbacks.push((path.to_owned(), other.slots.clone()));
         }
         let free = matches!(leaf.input, Input::About(_) | Input::Nothing);
         if free || follows || leaf.lossy.is_some() {
@@ -98,7 +104,7 @@ impl<'p> Facts<'p> {
     }
 
     /// Takes out what follows something else.
-    fn prune(&self, json: &mut Json, path: &str) {
+    fn prune(&self, json: &mut Json, path: &str, also: &[&String]) {
         let soft = |json: &Json, path: &str| {
             self.soft.iter().any(|(at, marks)| at == path && has_marks(json, marks))
         };
@@ -106,16 +112,18 @@ impl<'p> Facts<'p> {
             Json::Object(map) => {
                 map.retain(|key, value| {
                     let path = format!("{path}.{key}");
-                    !self.derived.contains(&path) && (value.is_array() || !soft(value, &path))
+                    !self.derived.contains(&path)
+                        && !also.contains(&&path)
+                        && (value.is_array() || !soft(value, &path))
                 });
                 for (key, value) in map.iter_mut() {
-                    self.prune(value, &format!("{path}.{key}"));
+                    self.prune(value, &format!("{path}.{key}"), also);
                 }
                 map.retain(|_, value| !value.as_array().is_some_and(Vec::is_empty));
             }
             Json::Array(items) => {
                 items.retain(|item| !soft(item, path));
-                items.iter_mut().for_each(|item| self.prune(item, path));
+                items.iter_mut().for_each(|item| self.prune(item, path, also));
             }
             _ => {}
         }
@@ -148,13 +156,16 @@ impl<'p> Facts<'p> {
         }
     }
 
-    /// The resources by reference, without derived values.
-    pub fn resources(&self, bundle: &Json) -> Vec<(String, Json)> {
+    /// The resources by reference, without derived values and those that may follow these slots.
+    pub fn resources(&self, bundle: &Json, slots: &[String]) -> Vec<(String, Json)> {
+        let follows = |from: &[String]| from.iter().any(|slot| slots.contains(slot));
+        let also = self.fallbacks.iter().filter(|(_, from)| follows(from)).map(|(path, _)| path);
+        let also: Vec<&String> = also.collect();
         let mut list = Vec::new();
         for entry in bundle["entry"].as_array().into_iter().flatten() {
             let mut resource = entry["resource"].clone();
             let kind = resource["resourceType"].as_str().unwrap_or("").to_owned();
-            self.prune(&mut resource, &kind);
+            self.prune(&mut resource, &kind, &also);
             list.push((entry["request"]["url"].as_str().unwrap_or("").to_owned(), resource));
         }
         list

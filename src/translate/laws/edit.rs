@@ -257,7 +257,8 @@ impl Edit {
             return failed("no record is left".to_owned());
         };
         let after: Json = serde_json::from_str(&get(program, written).bundle).unwrap_or_default();
-        let (mut want, mut got) = (facts.resources(&wanted), facts.resources(&after));
+        let seen = |bundle: &Json| facts.resources(bundle, &self.slots);
+        let (mut want, mut got) = (seen(&wanted), seen(&after));
         if self.keyed {
             self.sort(&mut want);
             self.sort(&mut got);
