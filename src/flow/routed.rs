@@ -56,5 +56,6 @@ fn media_type(schema: &Schema) -> &'static str {
             Form::Dbf(_) => "application/vnd.dbf",
         },
         Schema::Xml(_) => "application/xml",
+        Schema::Json(_) => "application/json",
     }
 }

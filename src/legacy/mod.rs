@@ -14,6 +14,7 @@ pub mod dbf;
 pub mod delimited;
 pub mod fixed;
 pub mod hl7v2;
+pub mod json;
 mod pieces;
 pub mod record;
 pub mod row;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text, TextEdit};
-use super::{dbf, delimited, hl7v2, row, xml};
+use super::{dbf, delimited, hl7v2, json, row, xml};
 use crate::error::Result;
 
 /// A half-open range of byte offsets into the *decoded* text.
@@ -48,6 +48,7 @@ pub enum Write<'a> {
 ///   `item` = field number, `piece` = repetition (0-based), valid where `item` > 0.
 /// * rows: `item` = `n` of a numbered column group (0 = none), `piece` = piece of a split + 1.
 /// * XML: `node` = element index (0 = root), `piece` = piece of a split + 1.
+/// * JSON: `node` = value index (0 = the record), `piece` = piece of a split + 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Scope {
     /// See above.
@@ -69,6 +70,8 @@ pub enum Place {
     Row(row::Place),
     /// In a document.
     Xml(xml::Place),
+    /// In a JSON record.
+    Json(json::Place),
 }
 
 /// A resolved slot: a leaf of a record, relative to a scope of the place it was resolved in.
@@ -80,6 +83,8 @@ pub enum Slot {
     Row(row::Slot),
     /// In a document.
     Xml(xml::Slot),
+    /// In a JSON record.
+    Json(json::Slot),
 }
 
 /// A resolved list: what an `each` walks.
@@ -91,6 +96,8 @@ pub enum List {
     Row(row::List),
     /// Elements or pieces of a text.
     Xml(xml::List),
+    /// Items or pieces of a text.
+    Json(json::List),
 }
 
 /// A slot or list name that the source does not have.
@@ -111,6 +118,8 @@ pub enum Schema {
     Row(row::Schema),
     /// XML.
     Xml(xml::Schema),
+    /// JSON.
+    Json(json::Schema),
 }
 
 /// Bytes of one transfer, read: the records in it, in order.
@@ -133,6 +142,8 @@ pub enum Record {
     Row(row::Row),
     /// A document.
     Xml(xml::Document),
+    /// A JSON object.
+    Json(json::Object),
 }
 
 /// Collects writes to one record and turns them into text edits.
@@ -144,6 +155,8 @@ pub enum Editor<'r> {
     Row(row::Editor<'r>),
     /// Of a document.
     Xml(xml::Editor<'r>),
+    /// Of a JSON record.
+    Json(json::Editor<'r>),
 }
 
 impl Schema {
@@ -153,6 +166,7 @@ impl Schema {
             Schema::Hl7(s) => Place::Hl7(s.root()),
             Schema::Row(s) => Place::Row(s.root()),
             Schema::Xml(s) => Place::Xml(s.root()),
+            Schema::Json(s) => Place::Json(s.root()),
         }
     }
 
@@ -163,6 +177,7 @@ impl Schema {
             (Schema::Hl7(s), Place::Hl7(at)) => Slot::Hl7(s.slot(at, name)?),
             (Schema::Row(s), Place::Row(at)) => Slot::Row(s.slot(at, name)?),
             (Schema::Xml(s), Place::Xml(at)) => Slot::Xml(s.slot(at, name)?),
+            (Schema::Json(s), Place::Json(at)) => Slot::Json(s.slot(at, name)?),
             _ => unreachable!("a place belongs to its schema"),
         })
     }
@@ -183,6 +198,10 @@ impl Schema {
                 let (list, place) = s.list(at, name)?;
                 (List::Xml(list), Place::Xml(place))
             }
+            (Schema::Json(s), Place::Json(at)) => {
+                let (list, place) = s.list(at, name)?;
+                (List::Json(list), Place::Json(place))
+            }
             _ => unreachable!("a place belongs to its schema"),
         })
     }
@@ -194,6 +213,7 @@ impl Schema {
             (Schema::Hl7(s), Place::Hl7(at), Slot::Hl7(slot)) => s.canonical(at, slot),
             (Schema::Row(s), Place::Row(at), Slot::Row(slot)) => s.canonical(at, slot),
             (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => s.canonical(at, slot),
+            (Schema::Json(s), Place::Json(at), Slot::Json(slot)) => s.canonical(at, slot),
             _ => unreachable!("a slot belongs to its schema"),
         }
     }
@@ -222,6 +242,7 @@ impl Schema {
             Schema::Hl7(_) => Vec::new(),
             Schema::Row(s) => s.columns.iter().map(|c| c.name.clone()).collect(),
             Schema::Xml(s) => s.slots(),
+            Schema::Json(s) => s.slots(),
         }
     }
 
@@ -244,6 +265,7 @@ impl Schema {
             Schema::Hl7(s) => s.read(bytes, charsets),
             Schema::Row(s) => s.read(bytes, charsets),
             Schema::Xml(s) => s.read(bytes, charsets),
+            Schema::Json(s) => s.read(bytes, charsets),
         }
     }
 
@@ -269,6 +291,7 @@ impl Schema {
             Schema::Hl7(s) => s.blank(),
             Schema::Row(s) => s.blank(),
             Schema::Xml(s) => s.blank(),
+            Schema::Json(s) => s.blank(),
         }
     }
 }
@@ -311,6 +334,7 @@ impl Record {
             Record::Hl7(r) => r.text(),
             Record::Row(r) => r.text(),
             Record::Xml(r) => r.text(),
+            Record::Json(r) => r.text(),
         }
     }
 
@@ -320,6 +344,7 @@ impl Record {
             Record::Hl7(r) => r.span(),
             Record::Row(r) => r.span(),
             Record::Xml(r) => r.span(),
+            Record::Json(r) => r.span(),
         }
     }
 
@@ -329,6 +354,7 @@ impl Record {
             (Record::Hl7(r), Slot::Hl7(slot)) => r.read(at, slot),
             (Record::Row(r), Slot::Row(slot)) => r.read(at, slot),
             (Record::Xml(r), Slot::Xml(slot)) => r.read(at, slot),
+            (Record::Json(r), Slot::Json(slot)) => r.read(at, slot),
             _ => Read::Absent,
         }
     }
@@ -339,6 +365,7 @@ impl Record {
             (Record::Hl7(r), Slot::Hl7(slot)) => r.slot_span(at, slot),
             (Record::Row(r), Slot::Row(slot)) => r.slot_span(at, slot),
             (Record::Xml(r), Slot::Xml(slot)) => r.slot_span(at, slot),
+            (Record::Json(r), Slot::Json(slot)) => r.slot_span(at, slot),
             _ => Span::default(),
         }
     }
@@ -349,6 +376,7 @@ impl Record {
             (Record::Hl7(r), List::Hl7(list)) => r.list(at, list, out),
             (Record::Row(r), List::Row(list)) => r.list(at, list, out),
             (Record::Xml(r), List::Xml(list)) => r.list(at, list, out),
+            (Record::Json(r), List::Json(list)) => r.list(at, list, out),
             _ => {}
         }
     }
@@ -359,6 +387,7 @@ impl Record {
             Record::Hl7(r) => r.within(inner, outer),
             Record::Row(r) => r.within(inner, outer),
             Record::Xml(r) => r.within(inner, outer),
+            Record::Json(r) => r.within(inner, outer),
         }
     }
 
@@ -369,6 +398,7 @@ impl Record {
             Record::Hl7(r) => r.about(name),
             Record::Row(r) => r.about(name),
             Record::Xml(r) => r.about(name),
+            Record::Json(r) => r.about(name),
         }
     }
 
@@ -378,6 +408,7 @@ impl Record {
             Record::Hl7(r) => r.each_value(f),
             Record::Row(r) => r.each_value(f),
             Record::Xml(r) => r.each_value(f),
+            Record::Json(r) => r.each_value(f),
         }
     }
 
@@ -387,6 +418,7 @@ impl Record {
             Record::Hl7(r) => Editor::Hl7(r.edit()),
             Record::Row(r) => Editor::Row(r.edit()),
             Record::Xml(r) => Editor::Xml(r.edit()),
+            Record::Json(r) => Editor::Json(r.edit()),
         }
     }
 }
@@ -400,6 +432,7 @@ impl Editor<'_> {
             (Editor::Hl7(e), Slot::Hl7(slot)) => e.write(at, slot, value),
             (Editor::Row(e), Slot::Row(slot)) => e.write(at, slot, value),
             (Editor::Xml(e), Slot::Xml(slot)) => e.write(at, slot, value),
+            (Editor::Json(e), Slot::Json(slot)) => e.write(at, slot, value),
             _ => unreachable!("a slot belongs to its record"),
         }
     }
@@ -410,6 +443,7 @@ impl Editor<'_> {
             (Editor::Hl7(e), List::Hl7(list)) => e.insert(at, list),
             (Editor::Row(e), List::Row(list)) => e.insert(at, list),
             (Editor::Xml(e), List::Xml(list)) => e.insert(at, list),
+            (Editor::Json(e), List::Json(list)) => e.insert(at, list),
             _ => unreachable!("a list belongs to its record"),
         }
     }
@@ -421,6 +455,7 @@ impl Editor<'_> {
             (Editor::Hl7(e), List::Hl7(list)) => e.remove(list, item),
             (Editor::Row(e), List::Row(list)) => e.remove(list, item),
             (Editor::Xml(e), List::Xml(list)) => e.remove(list, item),
+            (Editor::Json(e), List::Json(list)) => e.remove(list, item),
             _ => unreachable!("a list belongs to its record"),
         }
     }
@@ -431,6 +466,7 @@ impl Editor<'_> {
             Editor::Hl7(e) => e.finish(),
             Editor::Row(e) => e.finish(),
             Editor::Xml(e) => e.finish(),
+            Editor::Json(e) => e.finish(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::plan::{Accept, Program};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::row::Form;
-use crate::legacy::{Charsets, Read, Schema, Scope, Text, dbf, fixed};
+use crate::legacy::{Charsets, Read, Schema, Scope, Text, dbf, fixed, json};
 
 /// Bytes that are looked at to find the first line or the root element.
 const PREFIX: usize = 64 << 10;
@@ -17,6 +17,8 @@ enum Looks {
     Message(String),
     /// XML: the root element's local name.
     Root(String),
+    /// JSON: the keys of the first object.
+    Keys(Vec<String>),
     /// Text: the first line.
     Line(String),
     /// A DBF table: the names of its fields.
@@ -63,6 +65,11 @@ fn look(bytes: &[u8]) -> Result<Looks> {
             return Ok(Looks::Root(root));
         }
         return Ok(Looks::Line(text.text.lines().next().unwrap_or("").to_owned()));
+    }
+    if plain.starts_with(b"{") || plain.starts_with(b"[") {
+        // The last character of the prefix may be cut.
+        let text = Text::decode(prefix, None, &lenient())?;
+        return Ok(Looks::Keys(json::first_keys(&text.text)));
     }
     let line = Text::decode(&prefix[..end], None, &lenient())?;
     Ok(Looks::Line(line.text.trim_end_matches(['\r', '\n']).to_owned()))
@@ -118,6 +125,7 @@ fn fit(program: &Program, looks: &Looks, bytes: &[u8]) -> f32 {
             matches!(a, Accept::Message(m) if m == message || m.split('^').eq(message.split('^').take(2)))
         })),
         (Schema::Xml(_), Looks::Root(root)) => any(takes_document(program, root, bytes)),
+        (Schema::Json(schema), Looks::Keys(keys)) => takes_object(program, schema, keys, bytes),
         (Schema::Row(rows), Looks::Line(line)) => match rows.form {
             Form::Delimited(_) => headed(program, &cells(line)),
             // Nothing but its length says what a line is.
@@ -153,7 +161,29 @@ fn cells(line: &str) -> BTreeSet<&str> {
     cells.map(|cell| cell.trim().trim_matches('"').trim()).collect()
 }
 
+/// By the values that `accept` asks for, else by the share of fields in common; 0 where an object has
+/// keys that the schema does not know.
+fn takes_object(program: &Program, schema: &json::Schema, keys: &[String], bytes: &[u8]) -> f32 {
+    if let Some(holds) = slots_hold(program, bytes) {
+        return if holds { 1.0 } else { 0.0 };
+    }
+    let known: Vec<&str> = schema.fields.iter().map(|f| f.name.as_str()).collect();
+    let all = keys.iter().all(|key| known.contains(&key.as_str()));
+    if keys.is_empty() || !all {
+        return 0.0;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "objects are small")]
+    let share = keys.len() as f32 / known.len() as f32;
+    share
+}
+
 fn takes_document(program: &Program, root: &str, bytes: &[u8]) -> bool {
+    let named = program.accept.iter().any(|a| matches!(a, Accept::Root(name) if name == root));
+    slots_hold(program, bytes).unwrap_or(named)
+}
+
+/// Whether one of the values that `accept` asks for is there, if it asks for some.
+fn slots_hold(program: &Program, bytes: &[u8]) -> Option<bool> {
     let slots: Vec<_> = program
         .accept
         .iter()
@@ -162,19 +192,19 @@ fn takes_document(program: &Program, root: &str, bytes: &[u8]) -> bool {
             _ => None,
         })
         .collect();
-    let roots = program.accept.iter().any(|a| matches!(a, Accept::Root(name) if name == root));
     if slots.is_empty() {
-        return roots;
+        return None;
     }
     let charsets = Charsets { mapping: program.charset, ..lenient() };
-    let Ok(file) = program.schema.read(bytes, &charsets) else { return roots };
-    let Some(record) = file.records.first() else { return false };
-    slots.iter().any(|(input, value)| {
+    let file = program.schema.read(bytes, &charsets).ok()?;
+    let Some(record) = file.records.first() else { return Some(false) };
+    let holds = slots.iter().any(|(input, value)| {
         let super::plan::Input::Slots(all) = input else { return false };
         all.iter().flatten().any(|slot| {
             matches!(record.read(Scope::default(), slot), Read::Text(text) if text == value.as_str())
         })
-    })
+    });
+    Some(holds)
 }
 
 /// The share of columns that a header and a mapping have in common; 0 where each has some that the
@@ -194,6 +224,7 @@ fn told(looks: &Looks) -> String {
     match looks {
         Looks::Message(message) => format!("the message {message}"),
         Looks::Root(root) => format!("the XML document <{root}>"),
+        Looks::Keys(_) => "the JSON body".to_owned(),
         Looks::Line(_) => "the text file".to_owned(),
         Looks::Table(_) => "the DBF table".to_owned(),
     }

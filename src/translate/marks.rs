@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::plan::{Branch, Drive, Object, Value};
+use super::plan::{Branch, Drive, Item, Object, Value};
 
 /// Path of keys (list steps are `0`) → JSON text.
 pub type Marks = Vec<(Vec<String>, String)>;
@@ -61,6 +61,21 @@ pub(super) fn only_constants(object: &Object) -> bool {
 /// Whether a JSON value bears all marks. In a list any item may bear the rest of a path.
 pub(super) fn has_marks(json: &Json, marks: &[(Vec<String>, String)]) -> bool {
     marks.iter().all(|(path, text)| at_path(json, path, text))
+}
+
+/// How many items of a resource's lists no item rule of a body takes by its constants: a resource is
+/// another rule's if that one takes more of them.
+pub(super) fn strangers(body: &Object, json: &Json) -> usize {
+    let count = |rules: &[Item], items: &[Json]| {
+        let known = rules.iter().all(|rule| !rule.marks.is_empty());
+        let stranger = |item: &&Json| !rules.iter().any(|rule| has_marks(item, &rule.marks));
+        if known { items.iter().filter(stranger).count() } else { 0 }
+    };
+    let all = body.fields.iter().filter_map(|field| match (&field.value, json.get(&field.name)?) {
+        (Value::List(rules), Json::Array(items)) => Some(count(rules, items)),
+        _ => None,
+    });
+    all.sum()
 }
 
 /// Constants of an object that stand in no branch, or in this one. Below a part that may be missing

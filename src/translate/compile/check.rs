@@ -2,6 +2,7 @@
 //! are keys.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use super::guard::disjoint;
 use super::scope::Cond;
@@ -60,9 +61,11 @@ impl Compiling<'_> {
             }
         }
         for (rule, head) in self.rules.iter_mut().zip(&self.heads) {
-            let owned = owned(claims, &head.scope.conds);
             guards(rule, &mut |guard| {
-                own(guard, &owned, true);
+                // A leaf that stands where this does not hold owns nothing here.
+                let mut conds = head.scope.conds.clone();
+                conds.push(Cond::Guard(Rc::new(guard.clone())));
+                own(guard, &owned(claims, &conds), true);
                 read_sex(guard, &sexes);
             });
             leaves(&mut rule.body, &mut |leaf| {

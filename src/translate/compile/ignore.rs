@@ -42,6 +42,7 @@ impl Compiling<'_> {
             Schema::Hl7(_) => self.hl7_pattern(text),
             Schema::Row(_) => self.column_pattern(text),
             Schema::Xml(_) => self.path_pattern(text),
+            Schema::Json(_) => self.named_pattern(text),
         }
     }
 
@@ -96,6 +97,20 @@ impl Compiling<'_> {
         }
         let slot = self.schema.slot(&self.schema.root(), text)?;
         Ok(Pattern::Below(self.schema.canonical(&self.schema.root(), &slot)))
+    }
+
+    /// `a/b` with what is below, `a*`: as the schema names them.
+    fn named_pattern(&self, text: &str) -> Result<Pattern, Unknown> {
+        let slots = self.schema.slots();
+        let pattern = match text.strip_suffix('*') {
+            Some(start) => Pattern::Starts(start.to_owned()),
+            None => Pattern::Below(text.to_owned()),
+        };
+        if slots.is_empty() || slots.iter().any(|slot| pattern.holds(slot)) {
+            return Ok(pattern);
+        }
+        let hint = did_you_mean(text, slots.iter().map(String::as_str));
+        Err(Unknown { what: format!("the schema has no '{text}'"), hint })
     }
 
     /// `备注`, `备用*`.

@@ -113,6 +113,7 @@ enum Source {
     Hl7,
     Row,
     Xml,
+    Json,
 }
 
 /// A rule's own scope, and what is kept of it until its turn.
@@ -270,6 +271,7 @@ impl<'a> Compiling<'a> {
         // What is only written, required or checked is not read.
         let mut slots = std::mem::take(&mut self.slots);
         let (put, triggers) = self.read_put();
+        let roots = self.read_roots();
         let require = self.read_require(&put);
         let checks = self.read_checks();
         let create = self.read_create();
@@ -301,6 +303,7 @@ impl<'a> Compiling<'a> {
             triggers,
             require,
             checks,
+            roots,
             create,
             slots,
             secret: self.secret.union(&self.ids).cloned().collect(),

@@ -4,6 +4,7 @@ use super::leaf::Draft;
 use super::scope::Scope;
 use super::text::{did_you_mean, quoted, words};
 use super::{Compiling, Held, Source};
+use crate::legacy::Schema;
 use crate::translate::plan::{Else, Input, Json};
 use crate::yaml::Mark;
 
@@ -70,7 +71,7 @@ impl Compiling<'_> {
     pub(super) fn lines(&mut self, name: &str, scope: &Scope) -> Option<Draft> {
         let list = match self.source {
             Source::Hl7 => name.split_once('-')?.0,
-            Source::Xml => name,
+            Source::Xml | Source::Json => name,
             Source::Row => return None,
         };
         let (list, place) = self.schema.list(&scope.place, list).ok()?;
@@ -124,6 +125,11 @@ impl Compiling<'_> {
             }),
             Source::Row => self.schema.slot(&scope.place, word).is_ok(),
             Source::Xml => word.contains(['/', '@']),
+            // Without fields in the schema every word is one.
+            Source::Json => match &self.schema {
+                Schema::Json(schema) if schema.fields.is_empty() => word.contains('/'),
+                schema => schema.slot(&scope.place, word).is_ok(),
+            },
         }
     }
 }

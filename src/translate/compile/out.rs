@@ -22,6 +22,8 @@ impl Compiling<'_> {
                     let items = value.items().unwrap_or(std::slice::from_ref(value));
                     triggers.extend(items.iter().filter_map(|item| self.trigger(item)));
                 }
+                // Read by themselves.
+                "roots" => {}
                 "write" => {
                     let hint = "`write` and table rights belong to SQL sources";
                     self.report.error_hint(
@@ -35,6 +37,14 @@ impl Compiling<'_> {
             }
         }
         (slots, triggers)
+    }
+
+    /// `put.roots:`: the resources that make records of their own.
+    pub(super) fn read_roots(&mut self) -> Vec<usize> {
+        let node = self.doc.get("put").and_then(|put| put.get("roots")).cloned();
+        let Some(node) = node else { return vec![0] };
+        let items = node.items().unwrap_or(std::slice::from_ref(&node));
+        items.iter().filter_map(|item| self.alias(item.text().unwrap_or(""), item.mark)).collect()
     }
 
     fn put_slot(&mut self, key: &Key, value: &Node) -> Option<PutSlot> {

@@ -61,7 +61,7 @@ pub struct Program {
     pub rest: Rest,
     /// `codes:`.
     pub tables: Vec<Table>,
-    /// `resources:`, in the order of the file. Rule 0 is the root unless `root` says otherwise.
+    /// `resources:`, in the order of the file.
     pub rules: Vec<Rule>,
     /// `one_of:` blocks of all rules.
     pub choices: Vec<Choice>,
@@ -75,6 +75,9 @@ pub struct Program {
     pub require: Vec<Require>,
     /// Conditions over the record.
     pub checks: Vec<Check>,
+    /// The rules whose resources make records of their own, the first that fits: `put.roots`, else
+    /// rule 0.
+    pub roots: Vec<usize>,
     /// What it makes when the root is missing (composition from another mapping).
     pub create: Option<Create>,
     /// Which slots it reads, and which it leaves alone on purpose.
@@ -470,6 +473,7 @@ pub(crate) mod tests {
             triggers: Vec::new(),
             require: Vec::new(),
             checks: Vec::new(),
+            roots: vec![0],
             create: None,
             slots: Slots::default(),
             secret: Vec::new(),

@@ -61,17 +61,19 @@ pub fn put_file(program: &Program, bundles: &[Json], original: &File) -> Result<
 /// Makes new records from a Bundle: one per root resource.
 pub fn create(program: &Program, bundle: &Json) -> Vec<Output> {
     let resources = Resources::new(bundle);
-    let roots = place::roots(program, &resources);
-    if roots.is_empty() {
-        let rule = &program.rules[0];
+    let records = place::records(program, &resources);
+    if records.is_empty() {
+        let kinds: Vec<&str> =
+            program.roots.iter().map(|rule| program.rules[*rule].kind.as_str()).collect();
         let text = format!(
             "the Bundle holds no {} that mapping '{}' could write",
-            rule.kind, program.name
+            kinds.join(", "),
+            program.name
         );
         let issues = vec![Issue::error(Kind::Required, text)];
         return vec![Output { issues, ..Output::default() }];
     }
-    roots.into_iter().map(|root| create_one(program, bundle, &resources, root)).collect()
+    records.iter().map(|assigned| create_one(program, bundle, &resources, assigned)).collect()
 }
 
 /// Several new records as one transfer.
@@ -90,7 +92,7 @@ fn create_one(
     program: &Program,
     bundle: &Json,
     resources: &Resources,
-    root: (usize, String),
+    assigned: &[(usize, String)],
 ) -> Output {
     let blank = program.schema.blank();
     let Some(record) = blank.records.first() else {
@@ -99,8 +101,7 @@ fn create_one(
     };
     let mut put = Put::new(program, record, resources);
     put.creating = true;
-    let assigned = place::assign(program, resources, root);
-    put.write_assigned(&assigned);
+    put.write_assigned(assigned);
     put.trigger();
     put.put_slots();
     let (edits, mut issues) = put.finish();

@@ -8,16 +8,32 @@ use crate::fhir::Issue;
 use crate::fhir::bundle::references;
 use crate::legacy::Scope;
 use crate::translate::bundle::{Resources, at_steps, scalar};
-use crate::translate::marks::{bears, has_marks};
+use crate::translate::marks::{bears, has_marks, strangers};
 use crate::translate::plan::{Drive, Object, Program, Value};
 
-/// The roots of a new record: resources of the first rule's type and constants; where there is
-/// none, the resources that `create:` names.
-pub(super) fn roots(program: &Program, resources: &Resources) -> Vec<(usize, String)> {
-    let own = of_rule(program, resources, 0);
-    if !own.is_empty() {
-        return own.into_iter().map(|r| (0, r)).collect();
+/// The new records: for each, the resources that stand in for rules. A record has a root: a resource
+/// of a root rule's type and constants that no record before it took; where there is none, the
+/// resources that `create:` names.
+pub(super) fn records(program: &Program, resources: &Resources) -> Vec<Vec<(usize, String)>> {
+    let mut records: Vec<Vec<(usize, String)>> = Vec::new();
+    for root in &program.roots {
+        for reference in of_rule(program, resources, *root) {
+            let taken = |(rule, other): &(usize, String)| {
+                *rule != *root && resources.same(other, &reference)
+            };
+            if !records.iter().flatten().any(taken) {
+                records.push(assign(program, resources, (*root, reference)));
+            }
+        }
     }
+    if records.is_empty() {
+        let made = made_by_create(program, resources).into_iter();
+        records.extend(made.map(|root| assign(program, resources, root)));
+    }
+    records
+}
+
+fn made_by_create(program: &Program, resources: &Resources) -> Vec<(usize, String)> {
     let Some(create) = &program.create else { return Vec::new() };
     let kind = &program.rules[create.rule].kind;
     let wanted = |reference: &&String| {
@@ -42,11 +58,7 @@ fn has_row(program: &Program, table: usize, code: &str) -> bool {
 
 /// The resources that stand in for rules, found from the root by `->` links, then by type,
 /// constants and links back to what is found already. Rules in the order of the file.
-pub(super) fn assign(
-    program: &Program,
-    resources: &Resources,
-    root: (usize, String),
-) -> Vec<(usize, String)> {
+fn assign(program: &Program, resources: &Resources, root: (usize, String)) -> Vec<(usize, String)> {
     let mut assigned = vec![root];
     let mut done = 0;
     loop {
@@ -115,13 +127,23 @@ fn take_linked(
     assigned.len() > before
 }
 
-/// Resources of a rule's type that bear its constants.
+/// Resources of a rule's type that bear its constants, unless another rule knows more of their items.
 fn of_rule(program: &Program, resources: &Resources, rule: usize) -> Vec<String> {
-    let body = &program.rules[rule].body;
+    let this = &program.rules[rule];
+    let better = |json: &Json| {
+        let mine = strangers(&this.body, json);
+        mine > 0
+            && program
+                .rules
+                .iter()
+                .filter(|r| r.kind == this.kind)
+                .any(|other| strangers(&other.body, json) < mine && bears(json, &other.body))
+    };
     let fits = |reference: &&String| {
         resources.resource(reference).is_some_and(|map| {
-            map.get("resourceType").and_then(Json::as_str) == Some(&program.rules[rule].kind)
-                && bears(&Json::Object(map.clone()), body)
+            let json = Json::Object(map.clone());
+            let right = map.get("resourceType").and_then(Json::as_str) == Some(&this.kind);
+            right && bears(&json, &this.body) && !better(&json)
         })
     };
     resources.order.iter().filter(fits).cloned().collect()

@@ -1,6 +1,7 @@
 //! The legacy side: `source:` and `schema.yaml`.
 
 mod dbf;
+mod json;
 mod row;
 mod xml;
 
@@ -11,7 +12,7 @@ use crate::legacy::{Schema, hl7v2};
 use crate::yaml::{Mark, Node};
 
 /// What `source:` may be.
-const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xml"];
+const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xml", "json"];
 
 /// The legacy side of a mapping.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl Loader<'_> {
             "dbf" => self.dbf(doc, node.mark),
             "fixed" => self.fixed(doc, node.mark),
             "xml" => self.xml(doc),
+            "json" => self.json(doc),
             _ => {
                 let hint = did_you_mean(kind, SOURCES.iter().copied())
                     .unwrap_or_else(|| format!("the sources are: {}", SOURCES.join(", ")));
