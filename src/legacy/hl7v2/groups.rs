@@ -190,7 +190,7 @@ mod tests {
                 "MSH SCH PATIENT[PID] RESOURCES[LOCATION_RESOURCE[AIL] PERSONNEL_RESOURCE[AIP]] \
                  RESOURCES[RGS SERVICE[AIS NTE]]",
             ),
-            ("MFN^M02", "MSH MFI ZZZ", "MSH? MFI? ZZZ?"),
+            ("ZZZ^Z99", "MSH MFI ZZZ", "MSH? MFI? ZZZ?"),
         ] {
             assert_eq!(grouped(message, segments), want);
         }

@@ -6,6 +6,7 @@
 //!
 //! * [`parse`]: bytes → messages
 //! * [`structure`], [`groups`]: which segments make a group
+//! * [`tables`]: fields, components and datatypes of all versions
 //! * [`path`]: names of slots and lists
 //! * [`read`]: a slot's text and span
 //! * [`edit`], [`cell`]: writes → text edits
@@ -21,6 +22,7 @@ mod path;
 mod read;
 mod segments;
 mod structure;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 

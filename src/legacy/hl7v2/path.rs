@@ -10,8 +10,8 @@
 use super::super::record::Unknown;
 use super::Schema;
 use super::groups::LOOSE;
-use super::segments;
 use super::structure::{Item, KindId, Name, Structure};
+use super::{segments, tables};
 use crate::error::nearest;
 
 /// The static kind of a scope: a group, a segment of it, or the repetitions of a field.
@@ -93,7 +93,9 @@ impl Schema {
                 ));
             }
             let (component, sub) = parts_of(name, parts)?;
-            return Ok(slot(Target::Item, 0, 0, component, sub));
+            let found = slot(Target::Item, 0, 0, component, sub);
+            self.check_parts(at, &found, name)?;
+            return Ok(found);
         }
         let (target, rest) = self.target(at, name)?;
         let Some(rest) = rest else { return Ok(slot(target, 0, 0, 0, 0)) };
@@ -113,7 +115,39 @@ impl Schema {
             _ => rest.strip_prefix('.').ok_or_else(|| malformed(name))?,
         };
         let (component, sub) = parts_of(name, parts)?;
-        Ok(slot(target, field, repetition, component, sub))
+        let found = slot(target, field, repetition, component, sub);
+        self.check_parts(at, &found, name)?;
+        Ok(found)
+    }
+
+    /// A component that the field's datatype has in no version.
+    fn check_parts(&self, at: &Place, slot: &Slot, name: &str) -> Result<(), Unknown> {
+        let (segment, field) = match (slot.target, at.within) {
+            (Target::Segment(segment, _), _) => (segment, slot.field),
+            (Target::Node, Within::Segment(segment) | Within::Field(segment, _)) => {
+                (segment, slot.field)
+            }
+            (Target::Item, Within::Field(segment, field)) => (segment, field),
+            _ => return Ok(()),
+        };
+        let Some(part) = tables::field(segment.as_str(), field) else { return Ok(()) };
+        let too_many = |what: &str, part: &tables::Part, number: u16| {
+            let most = tables::most_components(part).filter(|most| number > *most)?;
+            let kinds: Vec<&str> = part.types.iter().map(|kind| kind.name).collect();
+            let text = format!("`{name}`: {what} ({}) has {most} components", kinds.join(", "));
+            Some(unknown(text, Some(format!("it is '{}'", part.title))))
+        };
+        let field = format!("{}-{field}", segment.as_str());
+        if let Some(wrong) = too_many(&field, part, slot.component) {
+            return Err(wrong);
+        }
+        if slot.sub > 0
+            && let Some(part) = tables::newest_with(part, slot.component.max(1))
+            && let Some(wrong) = too_many(&format!("{field}.{}", slot.component), part, slot.sub)
+        {
+            return Err(wrong);
+        }
+        Ok(())
     }
 
     /// Resolves a list name: groups, segments, or the repetitions of a field; and the place inside.

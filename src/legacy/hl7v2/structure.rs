@@ -5,8 +5,9 @@
 //! strict grammar: everything up to the next anchor of the same or an outer level belongs to a
 //! group, so that a message with a segment too many or out of order is still read.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// `structure-id: items`; the order is that of insertion.
 const TABLE: &[(&str, &str)] = &[
@@ -155,15 +156,27 @@ pub struct Structure {
     pub(super) kinds: Vec<GroupKind>,
 }
 
-static STRUCTURES: LazyLock<Vec<(&str, Structure)>> =
-    LazyLock::new(|| TABLE.iter().map(|(id, items)| (*id, Structure::build(id, items))).collect());
+/// `ID: items` of all structures of the standard; those of [`TABLE`] are read by that.
+const STANDARD: &str = include_str!("../../../profiles/hl7v2/structures.txt");
+
+/// Built when first asked for.
+type Known = HashMap<&'static str, (&'static str, OnceLock<Structure>)>;
+
+static STRUCTURES: LazyLock<Known> = LazyLock::new(|| {
+    let standard = STANDARD.lines().filter_map(|line| line.split_once(": "));
+    let all = standard.chain(TABLE.iter().copied());
+    all.map(|(id, items)| (id, (items, OnceLock::new()))).collect()
+});
 static FLAT: LazyLock<Structure> = LazyLock::new(|| Structure::build("message", "MSH"));
 
 impl Structure {
     /// The structure of a message `ADT^A08`; one without groups if there is no table for it.
     pub(super) fn of(message: &str) -> &'static Structure {
         let id = structure_id(message);
-        let by_id = |id: &str| STRUCTURES.iter().find(|(known, _)| *known == id).map(|(_, s)| s);
+        let by_id = |id: &str| {
+            let (id, (items, built)) = STRUCTURES.get_key_value(id)?;
+            Some(built.get_or_init(|| Structure::build(id, items)))
+        };
         by_id(&id)
             .or_else(|| {
                 let same = SAME_AS.iter().find(|(prefix, _)| id.starts_with(prefix))?;
@@ -317,7 +330,8 @@ mod tests {
 
     #[test]
     fn every_table_is_well_formed() {
-        for (id, items) in TABLE {
+        let standard = STANDARD.lines().map(|line| line.split_once(": ").unwrap());
+        for (id, items) in standard.chain(TABLE.iter().copied()) {
             let structure = Structure::build(id, items);
             let words: Vec<&str> = items.split_ascii_whitespace().collect();
             let named = words.iter().filter(|w| w.ends_with(['{', '('])).count();
@@ -361,8 +375,9 @@ mod tests {
         ] {
             assert_eq!(structure_id(message), id);
         }
-        assert_eq!(Structure::of("ADT^A31").kind(0).name, "ADT_A01");
+        assert_eq!(Structure::of("ADT^A31").kind(0).name, "ADT_A05");
         assert_eq!(Structure::of("ADT^A40").kind(1).name, "PATIENT");
-        assert_eq!(Structure::of("MFN^M02").kinds.len(), 1);
+        assert_eq!(Structure::of("MFN^M02").kind(1).name, "MF_STAFF");
+        assert_eq!(Structure::of("ZZZ^Z99").kinds.len(), 1);
     }
 }
