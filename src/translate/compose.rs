@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value as Json, json};
+
 use super::plan::{Else, Leaf, Object, Program, Value};
 
 /// The static report of A → B.
@@ -13,6 +15,20 @@ pub struct Composition {
     pub missing: Vec<(String, Vec<String>)>,
     /// FHIR paths that A writes and B has no rule for.
     pub lost: Vec<String>,
+}
+
+impl Composition {
+    /// The same for programs.
+    pub fn to_json(&self) -> Json {
+        let slots = |slots: &[(String, Vec<String>)]| -> Vec<Json> {
+            slots.iter().map(|(slot, by)| json!({ "slot": slot, "by": by })).collect()
+        };
+        json!({
+            "filled": slots(&self.filled),
+            "missing": slots(&self.missing),
+            "lost": self.lost,
+        })
+    }
 }
 
 /// Compares what `from` writes with what `to` reads.

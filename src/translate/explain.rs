@@ -104,22 +104,37 @@ pub(super) fn dotted(pointer: &str) -> String {
     path
 }
 
-fn codecs(program: &Program, leaf: &Leaf) -> String {
-    let name = |codec: &Codec| match codec {
-        Codec::Code(table) => format!("code({})", program.tables[*table].name),
-        Codec::Hd(table) => format!("hd({})", program.tables[*table].name),
-        Codec::Date(_) => "date".to_owned(),
-        Codec::DateTime(_) => "datetime".to_owned(),
+/// The codecs of a leaf, as they are written in a mapping.
+pub(super) fn codecs(program: &Program, leaf: &Leaf) -> String {
+    let table = |name: &str, table: usize| match program.tables.get(table) {
+        Some(table) if table.name.starts_with("map(") => table.name.clone(),
+        Some(table) => format!("{name}({})", table.name),
+        None => name.to_owned(),
+    };
+    let patterns = |name: &str, patterns: &[String]| match patterns {
+        [] => name.to_owned(),
+        patterns => format!("{name}({})", patterns.join(", ")),
+    };
+    let one = |codec: &Codec| match codec {
+        Codec::Code(at) => table("code", *at),
+        Codec::Hd(at) => table("hd", *at),
+        Codec::Date(all) => patterns("date", all),
+        Codec::DateTime(all) => patterns("datetime", all),
         Codec::Decimal => "decimal".to_owned(),
         Codec::Int => "int".to_owned(),
-        Codec::Bool(yes, no) => format!("bool({yes},{no})"),
-        Codec::Quantity(_) => "quantity".to_owned(),
+        Codec::Bool(yes, no) => format!("bool({yes}, {no})"),
+        Codec::Quantity(quantity) => {
+            let from = quantity.from.iter().map(|unit| format!("from {unit}"));
+            let units = quantity.unit_table.map(|at| table("code", at));
+            let parts = quantity.unit.iter().cloned().chain(from).chain(units);
+            patterns("quantity", &parts.collect::<Vec<_>>())
+        }
         Codec::Name => "name".to_owned(),
         Codec::Phone => "phone".to_owned(),
         Codec::Cnid => "cnid".to_owned(),
-        Codec::Template(_) => "template".to_owned(),
+        Codec::Template(template) => format!("template(\"{}\")", template.text()),
         Codec::Lines => "lines".to_owned(),
         Codec::Pad(width) => format!("pad({width})"),
     };
-    leaf.codecs.iter().map(name).collect::<Vec<_>>().join(" | ")
+    leaf.codecs.iter().map(one).collect::<Vec<_>>().join(" | ")
 }

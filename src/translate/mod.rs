@@ -4,7 +4,7 @@
 //! * [`compile`]: mapping files → plan, or located diagnostics
 //! * [`library`]: the mappings there are: embedded ones, and folders that lie over them
 //! * [`get`], [`put`]: the two directions
-//! * [`coverage`], [`compose`], [`explain`]: what people ask about mappings
+//! * [`coverage`], [`compose`], [`diff`], [`explain`], [`show`]: what people ask about mappings
 //! * [`merge`]: an inbound resource over a stored one
 //!
 //! The language is described in `docs/mapping-language.md`.
@@ -15,9 +15,11 @@ mod codec;
 pub mod compile;
 pub mod compose;
 pub mod coverage;
+pub mod diff;
 mod eval;
 pub mod examples;
 pub mod explain;
+pub mod explain_put;
 mod expr;
 pub mod get;
 pub mod laws;
@@ -27,6 +29,7 @@ pub mod merge;
 pub mod plan;
 pub mod put;
 pub mod reload;
+pub mod show;
 pub mod spaces;
 
 pub use get::Translated;

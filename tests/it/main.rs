@@ -19,6 +19,7 @@ mod foreign;
 mod house;
 mod http_in;
 mod legacy_text;
+mod map;
 mod mllp;
 mod readme;
 mod reload;

@@ -12,12 +12,19 @@ pub(super) struct Args {
     from: String,
     /// The mapping that writes
     to: String,
+    /// One JSON object: `filled`, `missing` (with the FHIR paths that would fill it), `lost`
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, at: &At) -> Result<usize> {
     let tell = at.tell;
     let (from, to) = (at.program(&args.from)?, at.program(&args.to)?);
     let report = compose(&from, &to);
+    if args.json {
+        tell.say(report.to_json());
+        return Ok(0);
+    }
     let paths =
         |paths: &[String]| if paths.is_empty() { "-".to_owned() } else { paths.join(" | ") };
     for (slot, by) in &report.filled {

@@ -4,8 +4,10 @@
 mod check;
 mod compose;
 mod coverage;
+mod diff;
 mod explain;
 mod laws;
+mod show;
 mod test;
 
 use std::path::Path;
@@ -40,8 +42,12 @@ enum Verb {
     Laws(laws::Args),
     /// Show for every FHIR value of a record the slot, codec and mapping line it comes from
     Explain(explain::Args),
+    /// Show a mapping as a table: slots, FHIR paths, codecs, lines; and what its codes lose
+    Show(show::Args),
     /// Show what of a format is mapped, ignored or carried, by the schema and by records
     Coverage(coverage::Args),
+    /// Show what another version of a mapping changes, and which new version number is due
+    Diff(diff::Args),
     /// Show what of one mapping's FHIR another can write, and which required slots stay empty
     Compose(compose::Args),
 }
@@ -56,7 +62,9 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         Verb::Test(args) => test::run(&args, &at)?,
         Verb::Laws(args) => laws::run(&args, &at)?,
         Verb::Explain(args) => explain::run(&args, &at)?,
+        Verb::Show(args) => show::run(&args, &at)?,
         Verb::Coverage(args) => coverage::run(&args, &at)?,
+        Verb::Diff(args) => diff::run(&args, &at)?,
         Verb::Compose(args) => compose::run(&args, &at)?,
     };
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -40,7 +40,7 @@ mod rule;
 mod schema;
 mod scope;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod text;
 mod ucum;
 mod value;

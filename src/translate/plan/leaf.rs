@@ -19,6 +19,17 @@ pub struct Template {
     pub parts: Vec<TemplatePart>,
 }
 
+impl Template {
+    /// As written, without the classes of its parts.
+    pub fn text(&self) -> String {
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Text(text) => text.clone(),
+            TemplatePart::Named(name, _) => format!("{{{name}}}"),
+        };
+        self.parts.iter().map(part).collect()
+    }
+}
+
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplatePart {

@@ -55,7 +55,9 @@ impl FileSource for Files {
     }
 }
 
-fn compile_texts(files: &[(&str, &str)]) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
+pub(in crate::translate) fn compile_texts(
+    files: &[(&str, &str)],
+) -> Result<(Program, Vec<Diagnostic>), Vec<Diagnostic>> {
     let files = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
     compile("m", &hospital(), &Files(files))
 }
