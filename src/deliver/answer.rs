@@ -4,11 +4,13 @@
 //! answer: { ok: Response/code = success, id: Response/CardId, reason: Response/message }
 //! ```
 
+use std::sync::Arc;
+
 use serde::de::{Deserializer, Unexpected};
 use serde::{Deserialize, de};
 
 use crate::flow::delivery::{Reply, Said};
-use crate::legacy::{Charsets, Read, Record, Schema, Scope, Slot, Text, xml};
+use crate::legacy::{Charsets, Read, Record, Schema, Scope, Slot, Text};
 
 /// The most of an answer that is kept for people, in characters.
 const KEPT: usize = 4096;
@@ -75,7 +77,7 @@ fn kept(text: &str) -> String {
 
 /// Any document.
 fn any_xml() -> Schema {
-    Schema::Xml(xml::Schema::default())
+    Schema::Xml(Arc::default())
 }
 
 impl Path {

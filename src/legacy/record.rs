@@ -117,7 +117,7 @@ pub enum Schema {
     /// Rows: CSV, fixed-width, DBF.
     Row(row::Schema),
     /// XML.
-    Xml(xml::Schema),
+    Xml(Arc<xml::Schema>),
     /// JSON.
     Json(json::Schema),
 }
@@ -218,19 +218,11 @@ impl Schema {
         }
     }
 
-    /// Canonical names of what the conditions in a slot's path read: `code/@code` in
-    /// `value[code/@code=x]`.
-    pub fn tested(&self, at: &Place, slot: &Slot) -> Vec<String> {
-        match (self, at, slot) {
-            (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => s.tested(at, slot),
-            _ => Vec::new(),
-        }
-    }
-
-    /// The same of a list's path.
-    pub fn tested_of(&self, at: &Place, list: &List) -> Vec<String> {
-        match (self, at, list) {
-            (Schema::Xml(s), Place::Xml(at), List::Xml(list)) => s.tested_of(at, list),
+    /// Where the slots of these canonical names are in a document: with their conditions. `true`:
+    /// with all that is in the element. None in the other formats, where names suffice.
+    pub fn claims<'n>(&self, names: impl Iterator<Item = (&'n str, bool)>) -> Vec<xml::Path> {
+        match self {
+            Schema::Xml(s) => names.filter_map(|(name, whole)| s.claim(name, whole)).collect(),
             _ => Vec::new(),
         }
     }
@@ -316,12 +308,33 @@ impl File {
 }
 
 impl Slot {
-    /// The whole field with its delimiters as one text (`unsplit`): a bare `10^9/L` in HL7 v2.
-    /// The same slot in the other formats.
+    /// The whole field with its delimiters as one text (`unsplit`): a bare `10^9/L` in HL7 v2, the
+    /// content with its tags in XML. The same slot in the other formats.
     #[must_use]
     pub fn whole(self) -> Slot {
         match self {
             Slot::Hl7(slot) => Slot::Hl7(slot.whole()),
+            Slot::Xml(slot) => Slot::Xml(slot.whole()),
+            other => other,
+        }
+    }
+
+    /// A slot that was resolved at the root, for use in any scope.
+    #[must_use]
+    pub fn from_root(self) -> Slot {
+        match self {
+            Slot::Xml(slot) => Slot::Xml(slot.from_root()),
+            other => other,
+        }
+    }
+}
+
+impl List {
+    /// A list that was resolved at the root, for use in any scope.
+    #[must_use]
+    pub fn from_root(self) -> List {
+        match self {
+            List::Xml(list) => List::Xml(list.from_root()),
             other => other,
         }
     }
@@ -409,6 +422,20 @@ impl Record {
             Record::Row(r) => r.each_value(f),
             Record::Xml(r) => r.each_value(f),
             Record::Json(r) => r.each_value(f),
+        }
+    }
+
+    /// Calls `f` with the name and text of every slot that carries data, and whether it is claimed:
+    /// in a document by one of the paths, in the other formats by its name.
+    pub fn each_claim(
+        &self,
+        paths: &[xml::Path],
+        reads: &dyn Fn(&str) -> bool,
+        f: &mut dyn FnMut(&str, &str, bool),
+    ) {
+        match self {
+            Record::Xml(r) => r.each_claim(paths, f),
+            other => other.each_value(&mut |name, text| f(name, text, reads(name))),
         }
     }
 

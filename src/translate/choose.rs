@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::plan::{Accept, Program};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::row::Form;
-use crate::legacy::{Charsets, Read, Schema, Scope, Text, dbf, fixed, json};
+use crate::legacy::xml::Namespace;
+use crate::legacy::{Charsets, File, Read, Schema, Scope, Text, dbf, fixed, json};
 
 /// Bytes that are looked at to find the first line or the root element.
 const PREFIX: usize = 64 << 10;
@@ -28,7 +29,8 @@ enum Looks {
 /// The one program that takes this transfer. None ([`Kind::NotFound`]) or two that fit are errors.
 pub(super) fn choose(programs: &[Arc<Program>], bytes: &[u8]) -> Result<Arc<Program>> {
     let looks = look(bytes)?;
-    let scores: Vec<f32> = programs.iter().map(|p| fit(p, &looks, bytes)).collect();
+    let mut documents = Documents { bytes, read: Vec::new() };
+    let scores: Vec<f32> = programs.iter().map(|p| fit(p, &looks, &mut documents)).collect();
     let best = scores.iter().copied().fold(0.0, f32::max);
     let mut chosen = Vec::new();
     if best > 0.0 {
@@ -118,18 +120,23 @@ fn root_of(text: &str) -> Option<String> {
 }
 
 /// How well a program fits: 0 not at all, 1 exactly.
-fn fit(program: &Program, looks: &Looks, bytes: &[u8]) -> f32 {
+fn fit(program: &Program, looks: &Looks, documents: &mut Documents<'_>) -> f32 {
     let any = |held: bool| if held { 1.0 } else { 0.0 };
     match (&program.schema, looks) {
         (Schema::Hl7(_), Looks::Message(message)) => any(program.accept.iter().any(|a| {
             matches!(a, Accept::Message(m) if m == message || m.split('^').eq(message.split('^').take(2)))
         })),
-        (Schema::Xml(_), Looks::Root(root)) => any(takes_document(program, root, bytes)),
-        (Schema::Json(schema), Looks::Keys(keys)) => takes_object(program, schema, keys, bytes),
+        (Schema::Xml(xml), Looks::Root(root)) => {
+            let other = xml.root.as_deref().is_some_and(|mine| mine != root);
+            any(!other && takes_document(program, root, &xml.namespaces, documents))
+        }
+        (Schema::Json(schema), Looks::Keys(keys)) => {
+            takes_object(program, schema, keys, documents.bytes)
+        }
         (Schema::Row(rows), Looks::Line(line)) => match rows.form {
             Form::Delimited(_) => headed(program, &cells(line)),
             // Nothing but its length says what a line is.
-            Form::Fixed(_) if fixed::line_width(rows) == first_line(bytes) => 0.5,
+            Form::Fixed(_) if fixed::line_width(rows) == first_line(documents.bytes) => 0.5,
             _ => 0.0,
         },
         (Schema::Row(rows), Looks::Table(names)) => match rows.form {
@@ -164,7 +171,9 @@ fn cells(line: &str) -> BTreeSet<&str> {
 /// By the values that `accept` asks for, else by the share of fields in common; 0 where an object has
 /// keys that the schema does not know.
 fn takes_object(program: &Program, schema: &json::Schema, keys: &[String], bytes: &[u8]) -> f32 {
-    if let Some(holds) = slots_hold(program, bytes) {
+    let charsets = Charsets { mapping: program.charset, ..lenient() };
+    let file = program.schema.read(bytes, &charsets).ok();
+    if let Some(holds) = slots_hold(program, file.as_ref()) {
         return if holds { 1.0 } else { 0.0 };
     }
     let known: Vec<&str> = schema.fields.iter().map(|f| f.name.as_str()).collect();
@@ -177,13 +186,38 @@ fn takes_object(program: &Program, schema: &json::Schema, keys: &[String], bytes
     share
 }
 
-fn takes_document(program: &Program, root: &str, bytes: &[u8]) -> bool {
-    let named = program.accept.iter().any(|a| matches!(a, Accept::Root(name) if name == root));
-    slots_hold(program, bytes).unwrap_or(named)
+/// The document, read once for all programs that name the same namespaces.
+struct Documents<'b> {
+    bytes: &'b [u8],
+    read: Vec<(Vec<Namespace>, Option<File>)>,
 }
 
-/// Whether one of the values that `accept` asks for is there, if it asks for some.
-fn slots_hold(program: &Program, bytes: &[u8]) -> Option<bool> {
+impl Documents<'_> {
+    fn file(&mut self, program: &Program, namespaces: &[Namespace]) -> Option<&File> {
+        let known = self.read.iter().position(|(known, _)| known == namespaces);
+        let at = known.unwrap_or_else(|| {
+            let charsets = Charsets { mapping: program.charset, ..lenient() };
+            let file = program.schema.read(self.bytes, &charsets).ok();
+            self.read.push((namespaces.to_vec(), file));
+            self.read.len() - 1
+        });
+        self.read[at].1.as_ref()
+    }
+}
+
+fn takes_document(
+    program: &Program,
+    root: &str,
+    namespaces: &[Namespace],
+    documents: &mut Documents<'_>,
+) -> bool {
+    let named = program.accept.iter().any(|a| matches!(a, Accept::Root(name) if name == root));
+    slots_hold(program, documents.file(program, namespaces)).unwrap_or(named)
+}
+
+/// Whether one of the values that `accept` asks for is there, if it asks for some and the file can be
+/// read.
+fn slots_hold(program: &Program, file: Option<&File>) -> Option<bool> {
     let slots: Vec<_> = program
         .accept
         .iter()
@@ -195,9 +229,7 @@ fn slots_hold(program: &Program, bytes: &[u8]) -> Option<bool> {
     if slots.is_empty() {
         return None;
     }
-    let charsets = Charsets { mapping: program.charset, ..lenient() };
-    let file = program.schema.read(bytes, &charsets).ok()?;
-    let Some(record) = file.records.first() else { return Some(false) };
+    let Some(record) = file?.records.first() else { return Some(false) };
     let holds = slots.iter().any(|(input, value)| {
         let super::plan::Input::Slots(all) = input else { return false };
         all.iter().flatten().any(|slot| {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::plan::{Object, Program, Rest, Value};
+use super::plan::{Object, Program, Rest, Slots, Value};
 use crate::fhir::definitions::Definitions;
 use crate::legacy::Record;
 
@@ -59,7 +59,8 @@ pub struct Coverage {
 pub struct Collector<'p> {
     program: &'p Program,
     records: usize,
-    seen: BTreeMap<String, usize>,
+    /// Name and whether it is read → in how many records.
+    seen: BTreeMap<(String, bool), usize>,
 }
 
 impl Class {
@@ -75,18 +76,18 @@ impl Class {
     }
 }
 
-/// What a mapping does with a slot, by the name that values of records have.
-pub fn class(program: &Program, name: &str) -> Class {
-    if program.slots.reads(name) {
+/// What a mapping does with a slot, by the name that values of records have; `read`: it is read.
+pub fn class(program: &Program, name: &str, read: bool) -> Class {
+    if read {
         Class::Mapped
-    } else if program.put.iter().any(|put| put.shown == name) {
+    } else if program.put.iter().any(|put| Slots::unconditional(&put.shown) == name) {
         Class::PutOnly
     } else if program.slots.ignored(name).is_some() {
         Class::Ignored
     } else if program.schema.reads_itself(name) {
         Class::Format
     } else if let Some(plain) = without_prefixes(name) {
-        class(program, &plain)
+        class(program, &plain, read)
     } else {
         Class::Carried
     }
@@ -108,12 +109,27 @@ fn without_prefixes(name: &str) -> Option<String> {
 /// The slots of a record that carry data and that nobody accounts for.
 pub fn unmapped(program: &Program, record: &Record) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    record.each_value(&mut |name, _| {
-        if !found.contains(name) && class(program, name) == Class::Carried {
+    each_slot(program, record, &mut |name, read| {
+        if !found.contains(name) && class(program, name, read) == Class::Carried {
             found.insert(name.to_owned());
         }
     });
     found
+}
+
+/// Calls `f` with the name of every slot that carries data, without numbers, and whether it is read.
+/// An element of a document may be read under a condition: one that does not meet it is not read.
+fn each_slot(program: &Program, record: &Record, f: &mut dyn FnMut(&str, bool)) {
+    let reads = |name: &str| program.slots.reads(name);
+    record.each_claim(&program.slots.paths, &reads, &mut |name, _, read| match matches!(
+        record,
+        Record::Xml(_)
+    ) && name
+        .contains('[')
+    {
+        true => f(&Slots::unconditional(name), read),
+        false => f(name, read),
+    });
 }
 
 impl<'p> Collector<'p> {
@@ -126,10 +142,8 @@ impl<'p> Collector<'p> {
     pub fn see(&mut self, record: &Record) {
         self.records += 1;
         let mut names = BTreeSet::new();
-        record.each_value(&mut |name, _| {
-            if !names.contains(name) {
-                names.insert(name.to_owned());
-            }
+        each_slot(self.program, record, &mut |name, read| {
+            names.insert((name.to_owned(), read));
         });
         for name in names {
             *self.seen.entry(name).or_default() += 1;
@@ -139,17 +153,14 @@ impl<'p> Collector<'p> {
     /// The report.
     pub fn finish(self) -> Coverage {
         let Collector { program, records, mut seen } = self;
-        for name in program.schema.slots() {
-            seen.entry(name).or_default();
+        let written = program.put.iter().map(|put| Slots::unconditional(&put.shown));
+        let known = program.slots.read().map(str::to_owned).chain(program.schema.slots());
+        for name in known.chain(written) {
+            let read = program.slots.reads(&name);
+            seen.entry((name, read)).or_default();
         }
-        let written = program.put.iter().map(|put| put.shown.as_str());
-        for name in program.slots.read().chain(written) {
-            if !seen.contains_key(name) {
-                seen.insert(name.to_owned(), 0);
-            }
-        }
-        let report = |(name, records): (String, usize)| {
-            let class = class(program, &name);
+        let report = |((name, read), records): ((String, bool), usize)| {
+            let class = class(program, &name, read);
             let reason = program.slots.ignored(&name).filter(|_| class == Class::Ignored);
             SlotReport { class, reason: reason.map(|i| i.reason.clone()), records, name }
         };

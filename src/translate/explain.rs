@@ -134,6 +134,8 @@ pub(super) fn codecs(program: &Program, leaf: &Leaf) -> String {
         Codec::Cnid => "cnid".to_owned(),
         Codec::Template(template) => format!("template(\"{}\")", template.text()),
         Codec::Lines => "lines".to_owned(),
+        Codec::Trim => "trim".to_owned(),
+        Codec::Xhtml => "xhtml".to_owned(),
         Codec::Pad(width) => format!("pad({width})"),
     };
     leaf.codecs.iter().map(one).collect::<Vec<_>>().join(" | ")

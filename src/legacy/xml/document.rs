@@ -1,11 +1,13 @@
 //! Reading a document: texts and attributes at paths.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::namespace::Name;
 use super::parse::Element;
-use super::path::Step;
+use super::path::{Part, Step};
 use super::tag::Attribute;
 use super::{Editor, List, Path, Predicate, Schema, Slot, escape, pieces};
 use crate::legacy::charset::Text;
@@ -19,9 +21,11 @@ pub struct Document {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     pub text: Arc<Text>,
     pub elements: Vec<Element>,
+    /// Where paths from the root lead, once found: items of a list read them again and again.
+    pub found: Mutex<HashMap<u64, Option<u32>>>,
 }
 
 impl Document {
@@ -60,19 +64,17 @@ impl Document {
 
     /// Where a slot stands; where it is missing, the start of what it is looked up in.
     pub fn slot_span(&self, at: Scope, slot: &Slot) -> Span {
-        let path = match slot {
-            Slot::Path(path) => path,
-            Slot::Piece(pieces) => &pieces.path,
-        };
+        let path = slot.path();
         let found = self.first(at.node, path).and_then(|node| {
             let element = self.element(node)?;
-            match &path.attribute {
-                None => Some(element.content()),
-                Some(name) => Some(self.attribute(element, name)?.value),
+            match &path.part {
+                Part::Text | Part::Inside => Some(element.content()),
+                Part::Attribute(name) => Some(self.attribute(element, name)?.value),
             }
         });
         found.unwrap_or_else(|| {
-            let end = self.element(at.node).map_or(0, |e| e.start.end);
+            let from = if path.root.is_some() { 0 } else { at.node };
+            let end = self.element(from).map_or(0, |e| e.start.end);
             Span { start: end, end }
         })
     }
@@ -81,7 +83,8 @@ impl Document {
     pub fn list(&self, at: Scope, list: &List, out: &mut Vec<Scope>) {
         match list {
             List::Elements(path) => {
-                let _ = self.walk::<()>(at.node, &path.steps, &mut |node| {
+                let from = if path.root.is_some() { 0 } else { at.node };
+                let _ = self.walk::<()>(from, &path.steps, &mut |node| {
                     out.push(Scope { node, ..Scope::default() });
                     ControlFlow::Continue(())
                 });
@@ -115,33 +118,6 @@ impl Document {
         }
     }
 
-    /// Calls `f` with the path and text of every element and attribute that holds something.
-    /// Namespace declarations are no data.
-    pub fn each_value(&self, f: &mut dyn FnMut(&str, &str)) {
-        let elements = &self.shared.elements;
-        let mut paths: Vec<String> = Vec::with_capacity(elements.len());
-        for (n, element) in elements.iter().enumerate() {
-            let path = match (n, paths.get(element.parent as usize)) {
-                (0, _) => String::new(),
-                (_, Some(above)) if !above.is_empty() => format!("{above}/{}", self.name(element)),
-                _ => self.name(element).to_owned(),
-            };
-            if let Some(text) = self.text_of(element) {
-                f(&path, &text);
-            }
-            for attribute in &element.attributes {
-                let name = self.shared.text.slice(attribute.name);
-                let value = escape::unescape(self.shared.text.slice(attribute.value));
-                let declares = name == "xmlns" || name.starts_with("xmlns:");
-                if !declares && !value.trim().is_empty() {
-                    let slash = if path.is_empty() { "" } else { "/" };
-                    f(&format!("{path}{slash}@{name}"), &value);
-                }
-            }
-            paths.push(path);
-        }
-    }
-
     /// Starts editing.
     pub fn edit(&self) -> Editor<'_> {
         Editor::new(self)
@@ -155,35 +131,52 @@ impl Document {
         self.shared.text.slice(element.name)
     }
 
-    pub(super) fn attribute<'e>(&self, element: &'e Element, name: &str) -> Option<&'e Attribute> {
+    /// Whether an element's name is this one.
+    pub(super) fn is_named(&self, element: &Element, name: &Name) -> bool {
+        name.is(self.name(element), element.namespace, self.shared.schema.default_namespace())
+    }
+
+    pub(super) fn attribute<'e>(&self, element: &'e Element, name: &Name) -> Option<&'e Attribute> {
         element.attribute(&self.shared.text.text, name)
     }
 
     /// The text at a path, unless it is blank.
     pub(super) fn value(&self, from: u32, path: &Path) -> Option<Cow<'_, str>> {
-        self.value_of(self.first(from, path)?, path.attribute.as_deref())
+        self.value_of(self.first(from, path)?, &path.part)
     }
 
     /// The text or an attribute of an element, unless it is blank.
-    pub(super) fn value_of(&self, node: u32, attribute: Option<&str>) -> Option<Cow<'_, str>> {
+    pub(super) fn value_of(&self, node: u32, part: &Part) -> Option<Cow<'_, str>> {
         let element = self.element(node)?;
-        let Some(name) = attribute else { return self.text_of(element) };
-        let value = self.shared.text.slice(self.attribute(element, name)?.value);
-        let value = escape::unescape(value);
+        let value = match part {
+            Part::Text => element.text(&self.shared.text.text),
+            Part::Inside => Cow::Borrowed(self.shared.text.slice(element.inside())),
+            Part::Attribute(name) => {
+                let attribute = self.attribute(element, name)?;
+                escape::unescape(self.shared.text.slice(attribute.value))
+            }
+        };
         (!value.trim().is_empty()).then_some(value)
-    }
-
-    fn text_of(&self, element: &Element) -> Option<Cow<'_, str>> {
-        let text = element.text(&self.shared.text.text);
-        (!text.trim().is_empty()).then_some(text)
     }
 
     /// The first full match of a path in document order: every tested predicate holds, and the
     /// element has the attribute.
     pub(super) fn first(&self, from: u32, path: &Path) -> Option<u32> {
-        let has = |node| match (&path.attribute, self.element(node)) {
-            (None, Some(_)) => true,
-            (Some(name), Some(element)) => self.attribute(element, name).is_some(),
+        let Some(number) = path.root else { return self.search(from, path) };
+        let known = self.shared.found.lock().ok().and_then(|all| all.get(&number).copied());
+        known.unwrap_or_else(|| {
+            let found = self.search(0, path);
+            if let Ok(mut all) = self.shared.found.lock() {
+                all.insert(number, found);
+            }
+            found
+        })
+    }
+
+    fn search(&self, from: u32, path: &Path) -> Option<u32> {
+        let has = |node| match (&path.part, self.element(node)) {
+            (Part::Text | Part::Inside, Some(_)) => true,
+            (Part::Attribute(name), Some(element)) => self.attribute(element, name).is_some(),
             (_, None) => false,
         };
         let found = self.walk(from, &path.steps, &mut |node| match has(node) {
@@ -194,7 +187,7 @@ impl Document {
     }
 
     /// Calls `f` for the elements at these steps, in document order, until it breaks.
-    fn walk<B>(
+    pub(super) fn walk<B>(
         &self,
         node: u32,
         steps: &[Step],
@@ -203,7 +196,7 @@ impl Document {
         let Some((step, rest)) = steps.split_first() else { return f(node) };
         let Some(element) = self.element(node) else { return ControlFlow::Continue(()) };
         for child in &element.children {
-            let named = self.element(*child).is_some_and(|c| step.is_named(self.name(c)));
+            let named = self.element(*child).is_some_and(|c| self.is_named(c, &step.name));
             if named && step.predicates.iter().all(|p| p.steers || self.holds(*child, p)) {
                 self.walk(*child, rest, f)?;
             }
@@ -213,10 +206,9 @@ impl Document {
 
     /// Whether something at the predicate's path has one of its values.
     pub(super) fn holds(&self, node: u32, predicate: &Predicate) -> bool {
-        let attribute = predicate.path.attribute.as_deref();
         let found = self.walk(node, &predicate.path.steps, &mut |node| {
-            let value = self.value_of(node, attribute);
-            match value.is_some_and(|v| predicate.values.iter().any(|w| *w == v)) {
+            let value = self.value_of(node, &predicate.path.part);
+            match value.is_some_and(|v| predicate.takes(&v)) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }

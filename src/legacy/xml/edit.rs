@@ -4,8 +4,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::namespace::local;
 use super::parse::Element;
-use super::tree::{Tree, local};
+use super::path::Part;
+use super::tag::Attribute;
+use super::tree::Tree;
 use super::{Document, List, Pieces, Slot, escape};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::charset::TextEdit;
@@ -39,12 +42,16 @@ impl<'r> Editor<'r> {
                 return self.pieces_of(at.node, pieces).set(at.piece, text, |_| Ok(()));
             }
         };
-        let node = match (self.tree.first(at.node, path), text) {
+        let from = if path.root.is_some() { 0 } else { at.node };
+        let node = match (self.tree.first(from, path), text) {
             (Some(node), _) => node,
             (None, None) => return Ok(()),
-            (None, Some(_)) => self.tree.make(at.node, &path.steps),
+            (None, Some(_)) => self.tree.make(from, &path.steps),
         };
-        self.tree.set(node, path.attribute.as_deref(), text);
+        if let (Part::Inside, Some(text)) = (&path.part, text) {
+            self.check_inside(node, text)?;
+        }
+        self.tree.set(node, &path.part, text);
         Ok(())
     }
 
@@ -52,12 +59,10 @@ impl<'r> Editor<'r> {
     pub fn insert(&mut self, at: Scope, list: &List) -> Result<Scope> {
         match list {
             List::Elements(path) => {
-                let Some((last, above)) = path.steps.split_last() else {
-                    return Err(Error::new(Kind::Internal, "the path of a list is empty"));
-                };
-                let parent = self.tree.make(at.node, above);
-                let node = self.tree.make_one(parent, last);
-                Ok(Scope { node, ..Scope::default() })
+                let from = if path.root.is_some() { 0 } else { at.node };
+                let node = self.tree.make_instance(from, &path.steps);
+                let empty = || Error::new(Kind::Internal, "the path of a list is empty");
+                Ok(Scope { node: node.ok_or_else(empty)?, ..Scope::default() })
             }
             List::Split(pieces) => {
                 let piece = self.pieces_of(at.node, pieces).push()?;
@@ -72,8 +77,9 @@ impl<'r> Editor<'r> {
             List::Elements(_) if item.node == 0 => {
                 Err(Error::new(Kind::Value, "the root element cannot be removed"))
             }
-            List::Elements(_) => {
-                self.tree.removed.insert(item.node);
+            List::Elements(path) => {
+                let node = self.tree.instance(item.node, &path.steps);
+                self.tree.removed.insert(node);
                 Ok(())
             }
             List::Split(pieces) => {
@@ -82,12 +88,23 @@ impl<'r> Editor<'r> {
         }
     }
 
+    /// What is written with its tags is well-formed, and means there what it says: its names have no
+    /// prefix, so the element around has none.
+    fn check_inside(&self, node: u32, text: &str) -> Result<()> {
+        let name = self.tree.name(node);
+        if name.contains(':') {
+            let what = format!("the content of <{name}> is not written: its names need a prefix");
+            return Err(Error::new(Kind::NotSupported, what));
+        }
+        super::well_formed(text)
+    }
+
     fn pieces_of(&mut self, node: u32, pieces: &Pieces) -> &mut Edited {
         let mine = |(from, other, _): &(u32, Pieces, Edited)| *from == node && other == pieces;
         let found = self.pieces.iter().position(mine).unwrap_or_else(|| {
             let path = &pieces.path;
             let at = self.tree.first(node, path);
-            let text = at.and_then(|at| self.tree.value_of(at, path.attribute.as_deref()));
+            let text = at.and_then(|at| self.tree.value_of(at, &path.part));
             let edited = Edited::new(&text.unwrap_or_default(), &pieces.separators);
             self.pieces.push((node, pieces.clone(), edited));
             self.pieces.len() - 1
@@ -105,13 +122,15 @@ impl<'r> Editor<'r> {
         let tree = &self.tree;
         let mut out = Edits { tree, edits: Vec::new(), replaced: HashSet::new() };
         for node in tree.touched() {
-            if let (false, Some(element)) = (tree.gone(node), tree.document.element(node)) {
+            let stays = !tree.gone(node) && !tree.overwritten(node);
+            if let (true, Some(element)) = (stays, tree.document.element(node)) {
                 out.attributes(node, element);
                 out.inside(node, element);
             }
         }
         for node in &tree.removed {
-            let element = tree.document.element(*node).filter(|e| !tree.gone(e.parent));
+            let stands = |e: &&Element| !tree.gone(e.parent) && !tree.overwritten(*node);
+            let element = tree.document.element(*node).filter(stands);
             out.edits.extend(element.map(|element| {
                 let start = out.space_before(element).unwrap_or(element.start.start);
                 let span = Span { start, end: element.span().end };
@@ -141,20 +160,26 @@ impl Edits<'_> {
         self.edits.push(TextEdit { span: Span { start, end }, text });
     }
 
-    /// New values in the quotes that are there, new attributes behind the others.
+    /// New values in the quotes that are there, new attributes behind the others; one without a
+    /// value goes.
     fn attributes(&mut self, node: u32, element: &Element) {
         let mut new = String::new();
-        for (name, value) in self.tree.attributes.get(&node).into_iter().flatten() {
-            let Some(there) = self.tree.document.attribute(element, name) else {
-                new += &attribute(name, value);
+        for (_, name, value) in self.tree.attributes.get(&node).into_iter().flatten() {
+            let called = |a: &&Attribute| self.tree.document.shared.text.slice(a.name) == name;
+            let Some(there) = element.attributes.iter().find(called) else {
+                if !value.is_empty() {
+                    new += &attribute(name, value);
+                }
                 continue;
             };
             let Span { start, end } = there.value;
             let raw = &self.source()[start as usize..end as usize];
             let quote = self.source()[end as usize..].chars().next().unwrap_or('"');
             let old = escape::unescape(raw);
-            let blank = value.is_empty() && old.trim().is_empty();
-            if old != value.as_str() && !blank {
+            if value.is_empty() && !old.trim().is_empty() {
+                let before = &self.source()[..there.name.start as usize];
+                self.replace(before.trim_end().len() as u32, end + 1, String::new());
+            } else if old != value.as_str() && !value.is_empty() {
                 self.replace(start, end, escape::attribute(value, quote));
             }
         }
@@ -167,6 +192,9 @@ impl Edits<'_> {
 
     /// The new text of an element, and new elements in it.
     fn inside(&mut self, node: u32, element: &Element) {
+        if let Some(inside) = self.tree.insides.get(&node) {
+            return self.whole(element, inside);
+        }
         let text = self.tree.texts.get(&node);
         let made = self.tree.made_in(node);
         if element.end.is_some() {
@@ -181,6 +209,18 @@ impl Edits<'_> {
             let name = self.tree.document.name(element);
             let end = element.start.end;
             self.replace(end - 2, end, format!(">{inside}</{name}>"));
+        }
+    }
+
+    /// All that is in an element, with its tags.
+    fn whole(&mut self, element: &Element, inside: &str) {
+        let Span { start, end } = element.inside();
+        if element.end.is_none() && !inside.is_empty() {
+            let name = self.tree.document.name(element);
+            let end = element.start.end;
+            self.replace(end - 2, end, format!(">{inside}</{name}>"));
+        } else if &self.source()[start as usize..end as usize] != inside {
+            self.replace(start, end, inside.to_owned());
         }
     }
 
@@ -208,31 +248,32 @@ impl Edits<'_> {
     /// New elements, each beside the sibling that the schema has next to it, with that sibling's
     /// white space. Those for one place come in one edit.
     fn elements(&mut self, node: u32, element: &Element, made: &[u32]) {
-        let schema = &self.tree.document.shared.schema;
-        let order = schema.children(self.tree.names_to(node));
-        let rank = |name: &str| order.iter().position(|d| d.name == local(name));
-        let siblings: Vec<(&Element, &str)> = element
+        if made.is_empty() {
+            return;
+        }
+        let siblings: Vec<(&Element, &str, Option<usize>)> = element
             .children
             .iter()
             .filter_map(|child| self.tree.document.element(*child))
             .map(|sibling| (sibling, self.tree.document.name(sibling)))
+            .map(|(sibling, name)| (sibling, name, self.tree.rank(node, name)))
             .collect();
         let mut places: BTreeMap<u32, String> = BTreeMap::new();
         for child in made {
             let name = self.tree.name(*child);
-            let mine = rank(name);
-            let same = siblings.iter().rfind(|(_, other)| *other == name);
+            let mine = self.tree.rank(node, name);
+            let same = siblings.iter().rfind(|(_, other, _)| local(other) == local(name));
             let before = siblings
                 .iter()
-                .rfind(|(_, o)| mine.is_some() && rank(o) <= mine && rank(o).is_some());
-            let after = siblings.iter().find(|(_, o)| mine.is_some() && rank(o) > mine);
+                .rfind(|(.., rank)| mine.is_some() && *rank <= mine && rank.is_some());
+            let after = siblings.iter().find(|(.., rank)| mine.is_some() && *rank > mine);
             let (at, beside) = match (same.or(before), after, siblings.last()) {
-                (Some((sibling, _)), ..) => (sibling.span().end, Some(*sibling)),
-                (None, Some((sibling, _)), _) => {
+                (Some((sibling, ..)), ..) => (sibling.span().end, Some(*sibling)),
+                (None, Some((sibling, ..)), _) => {
                     let start = sibling.start.start;
                     (self.space_before(sibling).unwrap_or(start), Some(*sibling))
                 }
-                (None, None, Some((sibling, _))) => (sibling.span().end, Some(*sibling)),
+                (None, None, Some((sibling, ..))) => (sibling.span().end, Some(*sibling)),
                 (None, None, None) => (element.start.end, None),
             };
             let space = beside.and_then(|sibling| {
@@ -263,8 +304,16 @@ impl Edits<'_> {
 fn rendered(tree: &Tree, node: u32) -> String {
     let name = tree.name(node);
     let mut text = format!("<{name}");
-    for (name, value) in tree.attributes.get(&node).into_iter().flatten() {
+    for (prefix, uri) in tree.declared_with(node) {
+        let colon = if prefix.is_empty() { "" } else { ":" };
+        text += &attribute(&format!("xmlns{colon}{prefix}"), uri);
+    }
+    let attributes = tree.attributes.get(&node).into_iter().flatten();
+    for (_, name, value) in attributes.filter(|(.., value)| !value.is_empty()) {
         text += &attribute(name, value);
+    }
+    if let Some(inside) = tree.insides.get(&node) {
+        return text + &format!(">{inside}</{name}>");
     }
     let mut inside = tree.texts.get(&node).map_or(String::new(), |text| escape::text(text));
     for child in tree.made_in(node) {

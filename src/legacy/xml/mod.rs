@@ -5,9 +5,12 @@
 //! rest of the document stays byte for byte. No schema is needed to read. A document type is
 //! refused: entities of one's own are how XML explodes.
 
+mod coverage;
 mod document;
 mod edit;
 mod escape;
+mod make;
+mod namespace;
 mod parse;
 mod path;
 mod tag;
@@ -15,7 +18,8 @@ mod tag;
 mod tests;
 mod tree;
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use super::charset::{Charset, Charsets, Text};
 use super::pieces;
@@ -24,6 +28,8 @@ use crate::error::{Error, Kind, Result, nearest};
 pub use document::Document;
 use document::Shared;
 pub use edit::Editor;
+pub use namespace::{MOST_NAMESPACES, Namespace};
+use path::{Part, Step};
 pub use path::{Path, Predicate};
 pub use tag::MOST_ATTRIBUTES;
 
@@ -45,6 +51,12 @@ pub struct Schema {
     pub line_end: String,
     /// The elements below the root, in the order in which they are written. Empty: any.
     pub elements: Vec<ElementDef>,
+    /// What the prefixes of paths mean. Empty: names are compared whatever their prefix.
+    pub namespaces: Vec<Namespace>,
+    /// Name of an element → the elements in it, in the order in which they are written.
+    pub order: HashMap<String, Vec<String>>,
+    /// The elements of which there may be several in one parent; `None`: all.
+    pub repeat: Option<HashSet<String>>,
 }
 
 /// An element of the schema.
@@ -59,8 +71,8 @@ pub struct ElementDef {
 /// The static kind of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Place {
-    /// Names of the elements from below the root to here.
-    names: Vec<String>,
+    /// The steps from below the root to here.
+    steps: Vec<Step>,
     /// Inside a `split`.
     pieces: Option<Pieces>,
 }
@@ -90,13 +102,61 @@ pub struct Pieces {
     separators: Vec<String>,
 }
 
+impl Slot {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Slot::Path(path) => path,
+            Slot::Piece(pieces) => &pieces.path,
+        }
+    }
+
+    /// All that is in the element, with its tags.
+    #[must_use]
+    pub fn whole(self) -> Slot {
+        match self {
+            Slot::Path(path) if path.part == Part::Text => {
+                let path = Path { part: Part::Inside, ..path };
+                Slot::Path(if path.root.is_some() { path.from_root() } else { path })
+            }
+            other => other,
+        }
+    }
+
+    /// The same slot, looked up from the root element wherever it is used.
+    #[must_use]
+    pub fn from_root(self) -> Slot {
+        match self {
+            Slot::Path(path) => Slot::Path(path.from_root()),
+            Slot::Piece(pieces) => Slot::Piece(pieces.from_root()),
+        }
+    }
+}
+
+impl List {
+    /// The same list, looked up from the root element wherever it is used.
+    #[must_use]
+    pub fn from_root(self) -> List {
+        match self {
+            List::Elements(path) => List::Elements(path.from_root()),
+            List::Split(pieces) => List::Split(pieces.from_root()),
+        }
+    }
+}
+
+impl Pieces {
+    fn from_root(self) -> Pieces {
+        Pieces { path: self.path.from_root(), ..self }
+    }
+}
+
 impl Schema {
     /// The place of slots that are looked up from the root element.
     pub fn root(&self) -> Place {
         Place::default()
     }
 
-    /// Resolves `a/b/c`, `a/@x`, `@x`, `.`, with predicates `a[b=v]`, `a[b in (v, w)]`, `a[b:=v]`.
+    /// Resolves `a/b/c`, `a/@x`, `@x`, `.`, `/a` (from the root), with predicates `a[b=v]`,
+    /// `a[b in (v, w)]`, `a[b:=v]`.
     pub fn slot(&self, at: &Place, name: &str) -> Result<Slot, Unknown> {
         if name.trim() == "."
             && let Some(pieces) = &at.pieces
@@ -111,27 +171,40 @@ impl Schema {
         if let Some((path, separators)) = name.split_once(" split ") {
             let separators = pieces::separators(separators)?;
             let pieces = Pieces { path: self.path(at, path)?, separators };
-            let place = Place { names: at.names.clone(), pieces: Some(pieces.clone()) };
+            let place = Place { steps: at.steps.clone(), pieces: Some(pieces.clone()) };
             return Ok((List::Split(pieces), place));
         }
         let path = self.path(at, name)?;
-        if path.attribute.is_some() || path.steps.is_empty() {
+        if path.part != Part::Text || path.steps.is_empty() {
             let what = format!("'{}' is no list: there is one of it", name.trim());
             let hint = Some("name an element, or write `… split \",\"`".to_owned());
             return Err(Unknown { what, hint });
         }
-        let mut names = at.names.clone();
-        names.extend(path.names().map(str::to_owned));
-        Ok((List::Elements(path), Place { names, pieces: None }))
+        let mut steps = if path.root.is_some() { Vec::new() } else { at.steps.clone() };
+        steps.extend(path.steps.iter().cloned());
+        Ok((List::Elements(path), Place { steps, pieces: None }))
+    }
+
+    /// What a canonical name claims: all that its path leads to.
+    pub fn claim(&self, canonical: &str, whole: bool) -> Option<Path> {
+        let name = canonical.trim_end_matches("[]");
+        let path = path::parse(name, &self.namespaces).ok()?;
+        Some(if whole && path.part == Part::Text {
+            Path { part: Part::Inside, ..path }
+        } else {
+            path
+        })
     }
 
     fn path(&self, at: &Place, name: &str) -> Result<Path, Unknown> {
-        let path = path::parse(name)?;
+        let path = path::parse(name, &self.namespaces)?;
         if self.elements.is_empty() {
             return Ok(path);
         }
         let mut known = &self.elements;
-        let below: Vec<&str> = at.names.iter().map(String::as_str).chain(path.names()).collect();
+        let around = at.steps.iter().filter(|_| path.root.is_none());
+        let around = around.map(|s| namespace::local(&s.name.shown));
+        let below: Vec<&str> = around.chain(path.names()).collect();
         for (n, step) in below.iter().enumerate() {
             let Some(def) = known.iter().find(|d| d.name == *step) else {
                 let above = below[..n].join("/");
@@ -146,31 +219,15 @@ impl Schema {
         Ok(path)
     }
 
-    /// The path from the root, without predicates; `a/b[]` for a piece.
+    /// The path from the root, with predicates; `a/b[]` for a piece.
     pub fn canonical(&self, at: &Place, slot: &Slot) -> String {
-        let mut names: Vec<String> = at.names.clone();
-        let (path, end) = match slot {
-            Slot::Path(path) => (path, ""),
-            Slot::Piece(pieces) => (&pieces.path, "[]"),
-        };
+        let path = slot.path();
+        let around = if path.root.is_some() { &[][..] } else { &at.steps[..] };
+        let around = Path { steps: around.to_vec(), ..Path::default() };
+        let mut names = around.shown();
         names.extend(path.shown());
+        let end = if matches!(slot, Slot::Piece(_)) { "[]" } else { "" };
         names.join("/") + end
-    }
-
-    /// Paths from the root of what the predicates of a slot test.
-    pub fn tested(&self, at: &Place, slot: &Slot) -> Vec<String> {
-        match slot {
-            Slot::Path(path) => tested(&at.names, path),
-            Slot::Piece(pieces) => tested(&at.names, &pieces.path),
-        }
-    }
-
-    /// The same of a list.
-    pub fn tested_of(&self, at: &Place, list: &List) -> Vec<String> {
-        match list {
-            List::Elements(path) => tested(&at.names, path),
-            List::Split(pieces) => tested(&at.names, &pieces.path),
-        }
     }
 
     /// Paths of the elements that hold no elements.
@@ -191,18 +248,18 @@ impl Schema {
     }
 
     /// Reads a document.
-    pub fn read(&self, bytes: &[u8], charsets: &Charsets) -> Result<File> {
+    pub fn read(self: &Arc<Self>, bytes: &[u8], charsets: &Charsets) -> Result<File> {
         if bytes.len() > MOST_BYTES {
             let what = format!("the document has {} bytes, the limit is {MOST_BYTES}", bytes.len());
             return Err(Error::new(Kind::TooLarge, what));
         }
         let text = Text::decode(bytes, declared(bytes, charsets)?, charsets)?;
-        let elements = parse::parse(&text)?;
+        let elements = parse::parse(&text, &self.namespaces)?;
         Ok(self.file(text, elements))
     }
 
     /// The whole skeleton with every leaf empty.
-    pub fn blank(&self) -> File {
+    pub fn blank(self: &Arc<Self>) -> File {
         let mut text = String::new();
         if let Some(declaration) = &self.declaration {
             text += declaration;
@@ -212,14 +269,33 @@ impl Schema {
             name: self.root.clone().unwrap_or_else(|| "root".to_owned()),
             children: self.elements.clone(),
         };
-        self.skeleton(&root, &mut text);
+        let mut skeleton = String::new();
+        self.skeleton(&root, &mut skeleton);
+        text += &self.declaring(&skeleton, &root.name);
         let text = Text::fresh(&text, Charset::Utf8);
-        let elements = parse::parse(&text).unwrap_or_default();
+        let elements = parse::parse(&text, &self.namespaces).unwrap_or_default();
         self.file(text, elements)
     }
 
-    fn file(&self, text: Arc<Text>, elements: Vec<parse::Element>) -> File {
-        let shared = Shared { schema: self.clone(), text: Arc::clone(&text), elements };
+    /// The namespace of names without prefix.
+    fn default_namespace(&self) -> Option<namespace::Number> {
+        namespace::of_prefix(&self.namespaces, "")
+    }
+
+    /// A skeleton whose root declares the namespaces.
+    fn declaring(&self, skeleton: &str, root: &str) -> String {
+        let open = format!("<{root}");
+        let declared = self.namespaces.iter().map(|Namespace { prefix, uri }| {
+            let colon = if prefix.is_empty() { "" } else { ":" };
+            format!(" xmlns{colon}{prefix}=\"{}\"", escape::attribute(uri, '"'))
+        });
+        let declared: String = declared.collect();
+        skeleton.replacen(&open, &format!("{open}{declared}"), 1)
+    }
+
+    fn file(self: &Arc<Self>, text: Arc<Text>, elements: Vec<parse::Element>) -> File {
+        let (schema, found) = (Arc::clone(self), Mutex::default());
+        let shared = Shared { schema, text: Arc::clone(&text), elements, found };
         let record = Record::Xml(Document::new(shared));
         File { text, records: vec![record], broken: Vec::new() }
     }
@@ -242,22 +318,6 @@ impl Schema {
         }
         known
     }
-}
-
-/// Paths of what the predicates of a path test; those of a predicate's own path are too rare to
-/// follow.
-fn tested(above: &[String], path: &Path) -> Vec<String> {
-    let mut names = above.to_vec();
-    let mut out = Vec::new();
-    for step in &path.steps {
-        names.push(step.name.clone());
-        for predicate in &step.predicates {
-            let mut all = names.clone();
-            all.extend(predicate.path.shown());
-            out.push(all.join("/"));
-        }
-    }
-    out
 }
 
 /// The charset that the bytes themselves tell: by the encoding in the XML declaration, which is
@@ -292,4 +352,10 @@ fn encoding(head: &str) -> Option<&str> {
     let value = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
     let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     Some(value[1..].split_once(quote)?.0)
+}
+
+/// Refuses a content of an element that is not well-formed.
+fn well_formed(inside: &str) -> Result<()> {
+    let text = Text::fresh(&format!("<x>{inside}</x>"), Charset::Utf8);
+    parse::parse(&text, &[]).map(|_| ())
 }

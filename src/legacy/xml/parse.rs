@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use super::namespace::{self, Declared, MOST_NAMESPACES, Name, Namespace, Number};
 use super::tag::{self, Attribute};
 use super::{MOST_DEPTH, MOST_ELEMENTS, escape};
 use crate::error::{Error, Kind, Result};
@@ -15,6 +16,8 @@ use crate::legacy::record::Span;
 #[derive(Debug, Clone)]
 pub(super) struct Element {
     pub name: Span,
+    /// Of its prefix, or the default one.
+    pub namespace: Number,
     pub parent: u32,
     pub children: Vec<u32>,
     pub attributes: Vec<Attribute>,
@@ -33,11 +36,12 @@ pub(super) struct Piece {
     pub cdata: bool,
 }
 
-/// Parses a document.
-pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
+/// Parses a document. The namespaces of the schema are numbered first.
+pub(super) fn parse(text: &Text, namespaces: &[Namespace]) -> Result<Vec<Element>> {
     let source = text.text.as_str();
     let mut reader = Reader::from_str(source);
     let mut elements: Vec<Element> = Vec::new();
+    let mut declared = Declared::new(namespaces);
     let mut open: Vec<u32> = Vec::new();
     let mut at = 0_u32;
     loop {
@@ -46,7 +50,7 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
         at = span.end;
         match event.map_err(|e| broken(text, reader.error_position() as u32, &e.to_string()))? {
             Event::Start(_) => {
-                let node = add(text, &mut elements, &open, span)?;
+                let node = add(text, &mut elements, &mut declared, &open, span)?;
                 open.push(node);
                 if open.len() > MOST_DEPTH {
                     let what = format!("elements are nested deeper than {MOST_DEPTH}");
@@ -54,10 +58,12 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
                 }
             }
             Event::Empty(_) => {
-                add(text, &mut elements, &open, span)?;
+                add(text, &mut elements, &mut declared, &open, span)?;
+                declared.leave();
             }
             Event::End(_) => {
                 if let Some(node) = open.pop() {
+                    declared.leave();
                     elements[node as usize].end = Some(span);
                 }
             }
@@ -90,7 +96,13 @@ pub(super) fn parse(text: &Text) -> Result<Vec<Element>> {
     Ok(elements)
 }
 
-fn add(text: &Text, elements: &mut Vec<Element>, open: &[u32], start: Span) -> Result<u32> {
+fn add<'t>(
+    text: &'t Text,
+    elements: &mut Vec<Element>,
+    declared: &mut Declared<'t>,
+    open: &[u32],
+    start: Span,
+) -> Result<u32> {
     let node = elements.len() as u32;
     if elements.len() >= MOST_ELEMENTS {
         let what = format!("there are more than {MOST_ELEMENTS} elements");
@@ -99,16 +111,23 @@ fn add(text: &Text, elements: &mut Vec<Element>, open: &[u32], start: Span) -> R
     if open.is_empty() && !elements.is_empty() {
         return Err(broken(text, start.start, "a second root element"));
     }
-    let (name, attributes) = tag::read(text.slice(start), start.start).map_err(|wrong| {
+    let (name, mut attributes) = tag::read(text.slice(start), start.start).map_err(|wrong| {
         let at = start.start + wrong.at as u32;
         located(wrong.kind, text, at, format!("the XML is broken: {}", wrong.what))
+    })?;
+    let called = text.slice(name);
+    let namespace = declared.enter(text, called, &mut attributes).ok_or_else(|| {
+        let what = format!("there are more than {MOST_NAMESPACES} namespaces");
+        located(Kind::TooLarge, text, start.start, what)
     })?;
     let parent = open.last().copied().unwrap_or(0);
     if let Some(above) = open.last() {
         elements[*above as usize].children.push(node);
     }
     let (children, texts) = (Vec::new(), Vec::new());
-    elements.push(Element { name, parent, children, attributes, start, end: None, texts });
+    let end = None;
+    let element = Element { name, namespace, parent, children, attributes, start, end, texts };
+    elements.push(element);
     Ok(node)
 }
 
@@ -141,6 +160,14 @@ impl Element {
         match self.end {
             Some(end) => Span { start: self.start.end, end: end.start },
             None => Span { start: self.name.end, end: self.name.end },
+        }
+    }
+
+    /// The same, for what is read with its tags: nothing for `<a/>`.
+    pub(super) fn inside(&self) -> Span {
+        match self.end {
+            Some(end) => Span { start: self.start.end, end: end.start },
+            None => Span { start: self.start.end, end: self.start.end },
         }
     }
 
@@ -177,14 +204,21 @@ impl Element {
         }
     }
 
-    /// An attribute by its name, with the prefix or without.
-    pub(super) fn attribute(&self, source: &str, name: &str) -> Option<&Attribute> {
+    /// An attribute by its name: by its namespace, or where the schema has none, with the prefix or
+    /// without.
+    pub(super) fn attribute(&self, source: &str, name: &Name) -> Option<&Attribute> {
         let called = |a: &Attribute| &source[a.name.start as usize..a.name.end as usize];
+        if let Some(namespace) = name.namespace {
+            let is = |a: &&Attribute| {
+                a.namespace == namespace && namespace::local(called(a)) == name.local()
+            };
+            return self.attributes.iter().find(is);
+        }
         let local = |a: &Attribute| {
             called(a).split_once(':').filter(|(prefix, _)| *prefix != "xmlns").map(|(_, l)| l)
         };
-        let exact = self.attributes.iter().find(|a| called(a) == name);
-        exact.or_else(|| self.attributes.iter().find(|a| local(a) == Some(name)))
+        let exact = self.attributes.iter().find(|a| called(a) == name.shown);
+        exact.or_else(|| self.attributes.iter().find(|a| local(a) == Some(&*name.shown)))
     }
 }
 

@@ -4,6 +4,7 @@
 //! where its value stands must be certain, because it is edited in place: so a tag that can be read
 //! in two ways is an error, and only what is harmless (no space between two attributes) is let pass.
 
+use super::namespace::{self, Number};
 use crate::error::Kind;
 use crate::legacy::record::Span;
 
@@ -18,6 +19,8 @@ const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 pub(super) struct Attribute {
     pub name: Span,
     pub value: Span,
+    /// Of its prefix; without one it is in none.
+    pub namespace: Number,
 }
 
 /// What is wrong with a tag, and where in it.
@@ -72,7 +75,8 @@ pub(super) fn read(tag: &str, start: u32) -> Result<(Span, Vec<Attribute>), Wron
         }
         let value_at = inside.len() - value.len();
         let value_span = span(value_at + 1, value_at + end);
-        attributes.push(Attribute { name: span(at, at + name.len()), value: value_span });
+        let (name, namespace) = (span(at, at + name.len()), namespace::NONE);
+        attributes.push(Attribute { name, value: value_span, namespace });
         rest = value[end + 1..].trim_start_matches(SPACE);
     }
     Ok((span(1, name_end), attributes))

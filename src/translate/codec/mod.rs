@@ -9,6 +9,7 @@ mod date;
 mod quantity;
 mod template;
 mod text;
+mod xhtml;
 
 use std::borrow::Cow;
 
@@ -83,6 +84,8 @@ pub(super) fn decode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Cnid => Val::Text(cnid::get(one(val)?)?),
         Codec::Template(template) => Val::Text(template::join(template, val)?.into()),
         Codec::Lines => Val::Text(text::join_lines(val)),
+        Codec::Trim => Val::Text(text::trim(one(val)?)),
+        Codec::Xhtml => Val::Text(xhtml::get(&one(val)?)?.into()),
         Codec::Pad(_) => Val::Text(text::strip_zeros(one(val)?)),
     })
 }
@@ -101,7 +104,8 @@ pub(super) fn encode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Int => Val::Text(text::integer(one(val)?)?),
         Codec::Bool(yes, no) => Val::Text(text::flag_put(yes, no, &one(val)?)?.into()),
         Codec::Quantity(form) => quantity::put(form, around, val)?,
-        Codec::Name | Codec::Phone => val,
+        Codec::Name | Codec::Phone | Codec::Trim => val,
+        Codec::Xhtml => Val::Text(xhtml::put(&one(val)?)?.into()),
         Codec::Cnid => Val::Text(cnid::get(one(val)?)?),
         Codec::Template(template) => template::split(template, &one(val)?)?,
         Codec::Lines => text::split_lines(&one(val)?),

@@ -89,6 +89,19 @@ pub(super) fn name(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(trimmed.chars().map(unified).collect())
 }
 
+/// A text without white space at its ends, and single blanks inside: how documents are laid out is
+/// no part of it.
+pub(super) fn trim(text: Cow<'_, str>) -> Cow<'_, str> {
+    let odd =
+        |pair: &[char]| pair[0].is_whitespace() && (pair[1].is_whitespace() || pair[0] != ' ');
+    let trimmed = text.trim();
+    let chars: Vec<char> = trimmed.chars().collect();
+    if trimmed.len() == text.len() && !chars.windows(2).any(odd) {
+        return text;
+    }
+    Cow::Owned(trimmed.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A telephone number: full-width digits and outer space unified; anything else as sent.
 pub(super) fn phone(text: Cow<'_, str>) -> Cow<'_, str> {
     let odd = |c: char| ('\u{ff01}'..='\u{ff5e}').contains(&c) || c == '\u{3000}';

@@ -17,6 +17,8 @@ pub(super) enum Pipe {
     Lossy(String),
     /// `unsplit`.
     Unsplit,
+    /// `xhtml`: an element is read with its tags.
+    Xhtml,
     /// `quantity(unsplit table)`: the unit slot is read whole.
     UnsplitUnit(Quantity),
     /// A codec.
@@ -40,12 +42,14 @@ pub(super) enum Yields {
     Bool,
     /// `{value, unit, system, code}`.
     Quantity,
+    /// `<div xmlns="http://www.w3.org/1999/xhtml">…</div>`.
+    Xhtml,
 }
 
 /// All names, for hints.
 const NAMES: &[&str] = &[
     "bool", "cnid", "code", "copy", "date", "datetime", "decimal", "hd", "int", "lines", "lossy",
-    "map", "name", "pad", "phone", "quantity", "shared", "template", "unsplit",
+    "map", "name", "pad", "phone", "quantity", "shared", "template", "trim", "unsplit", "xhtml",
 ];
 
 /// What a codec yields; `None`: what it is given.
@@ -57,7 +61,8 @@ pub(super) fn yields(codec: &Codec) -> Option<Yields> {
         Codec::Int => Some(Yields::Int),
         Codec::Bool(..) => Some(Yields::Bool),
         Codec::Quantity(_) => Some(Yields::Quantity),
-        Codec::Name | Codec::Phone | Codec::Cnid | Codec::Pad(_) => None,
+        Codec::Xhtml => Some(Yields::Xhtml),
+        Codec::Name | Codec::Phone | Codec::Cnid | Codec::Pad(_) | Codec::Trim => None,
         Codec::Code(_) | Codec::Hd(_) | Codec::Template(_) | Codec::Lines => Some(Yields::Text),
     }
 }
@@ -70,6 +75,7 @@ impl Compiling<'_> {
             ("copy", "") => return Some(Pipe::Flag(Flag::Copy)),
             ("shared", "") => return Some(Pipe::Flag(Flag::Shared)),
             ("unsplit", "") => return Some(Pipe::Unsplit),
+            ("xhtml", "") => return Some(Pipe::Xhtml),
             ("lossy", what) if !what.is_empty() => {
                 return Some(Pipe::Lossy(literal(what).to_owned()));
             }
@@ -92,6 +98,7 @@ impl Compiling<'_> {
             },
             ("quantity", args) => return self.quantity(args, mark),
             ("name", "") => Codec::Name,
+            ("trim", "") => Codec::Trim,
             ("phone", "") => Codec::Phone,
             ("cnid", "") => Codec::Cnid,
             ("lines", "") => Codec::Lines,

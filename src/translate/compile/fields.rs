@@ -7,6 +7,7 @@ use super::merge::is_none;
 use super::scope::Scope;
 use super::text::did_you_mean;
 use super::{Compiling, Held, Source};
+use crate::legacy::Slot;
 use crate::translate::plan::{Case, Codec, Each, Guard, Input, Quantity, Said};
 use crate::yaml::{Kind, Mark, Node};
 
@@ -202,13 +203,21 @@ impl Compiling<'_> {
             self.report.error("M003", self.report.within(mark, name), what);
             return None;
         }
-        // A path of a document is relative to the item, which the binding does not know.
-        if self.source == Source::Xml && scope.place != self.schema.root() && field.bound.is_some()
-        {
-            let what = format!("'{name}' is bound outside of this list");
-            let hint = "declare it as a field of the list's items";
-            self.report.error_hint("M030", self.report.within(mark, name), what, hint);
-            return None;
+        // A path of a document is relative to a scope: the field's is the root, also inside a list.
+        if self.source == Source::Xml && scope.place != self.schema.root() {
+            let root = Scope { place: self.schema.root(), ..scope.clone() };
+            let mut draft = self.bound_value(field.bound.as_ref(), &field.kind, &root)?;
+            match &mut draft.input {
+                Input::Cases(_) => {
+                    let what = format!("'{name}' is bound by `one_of` outside of this list");
+                    let hint = "declare it as a field of the list's items";
+                    self.report.error_hint("M030", self.report.within(mark, name), what, hint);
+                    return None;
+                }
+                input => from_root(input),
+            }
+            draft.outside = true;
+            return Some(draft);
         }
         self.bound_value(field.bound.as_ref(), &field.kind, scope)
     }
@@ -375,10 +384,29 @@ impl Compiling<'_> {
         let mut root = Scope::root(self.schema.root()).for_bind();
         root.conds.clone_from(&scope.conds);
         let (mut each, mut inner) = self.each(each, None, &root)?;
+        if let Some(first) = each.steps.first_mut().filter(|_| scope.place != root.place) {
+            *first = first.clone().from_root();
+        }
         each.shown = shown;
         inner.list = Some(name.to_owned());
         inner.binding = false;
         Some((each, inner))
+    }
+}
+
+/// Slots that were resolved at the root, for use in a list.
+fn from_root(input: &mut Input) {
+    match input {
+        Input::Slots(alternatives) => {
+            for slots in alternatives.iter_mut() {
+                *slots = std::mem::take(slots).into_iter().map(Slot::from_root).collect();
+            }
+        }
+        Input::Lines(list, slot) => {
+            // The list is found from the root, its lines inside each of its instances.
+            *input = Input::Lines(list.clone().from_root(), slot.clone());
+        }
+        _ => {}
     }
 }
 

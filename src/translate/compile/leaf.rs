@@ -23,6 +23,8 @@ pub(super) struct Draft {
     pub held: Vec<Held>,
     /// The type of the model's field it reads.
     pub field: Option<FieldType>,
+    /// It is bound outside of the list it is read in.
+    pub outside: bool,
 }
 
 /// What a FHIR element wants of a leaf.
@@ -44,6 +46,7 @@ impl Draft {
             or_else: None,
             held: Vec::new(),
             field: None,
+            outside: false,
         }
     }
 
@@ -79,6 +82,11 @@ impl Compiling<'_> {
         let mut draft = self.draft(text, mark, scope)?;
         let json = self.fit(&mut draft, mark, want)?;
         self.check_lossy(&draft, mark);
+        if draft.outside && draft.flag == Flag::Own {
+            let what = "this field is bound outside of the list: each of its items would write it";
+            let hint = "write `FIELD | copy`, and let a resource outside of the list own it";
+            self.report.error_hint("M030", mark, what, hint);
+        }
         let claim = Claim {
             held: draft.held.clone(),
             flag: draft.flag,
@@ -159,8 +167,14 @@ impl Compiling<'_> {
                 Pipe::Lossy(what) => draft.lossy = Some(what),
                 Pipe::Unsplit => {
                     draft.input = whole(draft.input, false);
-                    draft.held.iter_mut().for_each(|held| held.whole = self.is_hl7());
+                    draft.held.iter_mut().for_each(|held| held.whole = self.has_parts());
                     draft.held.iter().for_each(|held| self.slots.add(&held.slot, held.whole));
+                }
+                Pipe::Xhtml => {
+                    draft.input = whole(draft.input, false);
+                    draft.held.iter_mut().for_each(|held| held.whole = true);
+                    draft.held.iter().for_each(|held| self.slots.add(&held.slot, true));
+                    draft.codecs.push(Codec::Xhtml);
                 }
                 Pipe::UnsplitUnit(quantity) => {
                     draft.input = whole(draft.input, true);
@@ -202,7 +216,8 @@ impl Compiling<'_> {
             && let [name] = names.as_slice()
         {
             let lines = pipes.iter().any(|p| matches!(p, Pipe::Codec(Codec::Lines)));
-            return match self.lines(name, scope).filter(|_| lines) {
+            let found = if lines { self.lines(name, mark, scope) } else { None };
+            return match found {
                 Some(draft) => Some(draft),
                 None => self.operand(name, mark, scope),
             };
@@ -321,7 +336,10 @@ impl Compiling<'_> {
             }
             ("instant", Yields::DateTime) => (Json::Text, None),
             (ty, Yields::Quantity) if is_quantity(ty) => (Json::Object, None),
-            (ty, given) if is_text(ty) && given != Yields::Quantity => (Json::Text, None),
+            ("xhtml", Yields::Xhtml) => (Json::Text, None),
+            (ty, given) if is_text(ty) && !matches!(given, Yields::Quantity | Yields::Xhtml) => {
+                (Json::Text, None)
+            }
             _ => {
                 self.misfit(draft, given, mark, want);
                 return None;
@@ -342,6 +360,7 @@ impl Compiling<'_> {
             Yields::Int => "an integer",
             Yields::Bool => "a boolean",
             Yields::Quantity => "a Quantity",
+            Yields::Xhtml => "XHTML",
         };
         let Want { ty, path } = want;
         let hint = match ty {
@@ -349,6 +368,7 @@ impl Compiling<'_> {
             "dateTime" | "instant" => "add `| datetime`".to_owned(),
             "boolean" => "add `| bool(Y, N)`".to_owned(),
             "Reference" => "write `-> alias`".to_owned(),
+            "xhtml" => "add `| xhtml`".to_owned(),
             ty if is_quantity(ty) && draft.codecs.is_empty() => {
                 "add `| quantity(UNIT)` or `| quantity(code TABLE)`".to_owned()
             }
@@ -392,7 +412,6 @@ fn is_text(ty: &str) -> bool {
             | "markdown"
             | "base64Binary"
             | "time"
-            | "xhtml"
     )
 }
 

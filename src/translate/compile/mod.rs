@@ -258,6 +258,11 @@ impl<'a> Compiling<'a> {
         self.source == Source::Hl7
     }
 
+    /// Whether a slot may hold others: components, elements.
+    fn has_parts(&self) -> bool {
+        matches!(self.source, Source::Hl7 | Source::Xml)
+    }
+
     fn read_tables(&mut self) {
         for (key, layers) in std::mem::take(&mut self.doc.codes) {
             let table = self.table(&key, &layers);
@@ -276,6 +281,7 @@ impl<'a> Compiling<'a> {
         let checks = self.read_checks();
         let create = self.read_create();
         slots.ignore = self.read_ignore();
+        slots.paths = self.schema.claims(slots.canonical());
         let charset = self.read_charset();
         let (nulls, rest) = self.read_policies();
         self.check_owners();

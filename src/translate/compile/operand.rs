@@ -43,15 +43,8 @@ impl Compiling<'_> {
         let name = self.expand_path(name, mark)?;
         match self.schema.slot(&scope.place, &name) {
             Ok(slot) => {
-                let mut shown = self.schema.canonical(&scope.place, &slot);
+                let shown = self.schema.canonical(&scope.place, &slot);
                 self.slots.add(&shown, false);
-                for tested in self.schema.tested(&scope.place, &slot) {
-                    self.slots.add(&tested, false);
-                }
-                if name.contains('[') && self.source == Source::Xml {
-                    // Two paths that differ in a condition are two slots.
-                    shown.clone_from(&name);
-                }
                 let mut draft = Draft::new(Input::Slots(vec![vec![slot]]));
                 draft.held.push(Held::new(shown));
                 Some(draft)
@@ -68,7 +61,8 @@ impl Compiling<'_> {
     }
 
     /// `NTE-3 | lines`, `a/b | lines`: every segment or element is a line.
-    pub(super) fn lines(&mut self, name: &str, scope: &Scope) -> Option<Draft> {
+    pub(super) fn lines(&mut self, name: &str, mark: Mark, scope: &Scope) -> Option<Draft> {
+        let name = &self.expand_path(name, mark)?;
         let list = match self.source {
             Source::Hl7 => name.split_once('-')?.0,
             Source::Xml | Source::Json => name,

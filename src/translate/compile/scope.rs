@@ -115,9 +115,6 @@ impl Compiling<'_> {
         for name in names {
             match self.schema.list(&inner.place, name) {
                 Ok((list, place)) => {
-                    for tested in self.schema.tested_of(&inner.place, &list) {
-                        self.slots.add(&tested, false);
-                    }
                     each.steps.push(list);
                     inner.place = place;
                     inner.steps.push(name.to_owned());

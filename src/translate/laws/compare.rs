@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
+use crate::legacy::xml::Path;
 use crate::legacy::{Record, Slot};
 use crate::translate::compose::each_leaf;
 use crate::translate::marks::{Marks, has_marks, marks_of};
@@ -24,6 +25,8 @@ pub(super) struct Facts<'p> {
     soft: Vec<(String, Marks)>,
     /// Slots that some rule claims.
     claimed: BTreeSet<String>,
+    /// The same in documents.
+    paths: Vec<Path>,
     /// Slots that some guard looks at.
     watched: Vec<&'p Slot>,
 }
@@ -37,6 +40,7 @@ impl<'p> Facts<'p> {
             fallbacks: Vec::new(),
             soft: Vec::new(),
             claimed: program.put.iter().map(|p| p.shown.clone()).collect(),
+            paths: Vec::new(),
             watched: Vec::new(),
         };
         for rule in &program.rules {
@@ -51,6 +55,8 @@ impl<'p> Facts<'p> {
         let arms = program.choices.iter().flat_map(|c| &c.branches);
         guards.extend(arms.filter_map(|arm| arm.when.as_ref()));
         guards.into_iter().for_each(|guard| watch(guard, &mut facts.watched));
+        let written = program.put.iter().map(|p| (p.shown.as_str(), false));
+        facts.paths = program.schema.claims(program.slots.canonical().chain(written));
         facts
     }
 
@@ -174,13 +180,15 @@ impl<'p> Facts<'p> {
     /// The slots that no rule claims, with their texts, in the order of the record.
     pub fn unclaimed(&self, record: &Record) -> Vec<(String, String)> {
         let mut values = Vec::new();
-        record.each_value(&mut |slot, text| {
+        let mine = |slot: &str| {
             // A slot below or above a claimed one belongs to it (`PID-13.1` and `PID-13`).
             let below = |a: &str, b: &str| {
                 a.strip_prefix(b).is_some_and(|r| r.starts_with(['.', '[', '/']))
             };
-            let mine = self.claimed.iter().any(|c| slot == c || below(slot, c) || below(c, slot));
-            if !mine {
+            self.claimed.iter().any(|c| slot == c || below(slot, c) || below(c, slot))
+        };
+        record.each_claim(&self.paths, &mine, &mut |slot, text, claimed| {
+            if !claimed {
                 values.push((slot.to_owned(), text.to_owned()));
             }
         });

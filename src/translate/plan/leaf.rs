@@ -181,6 +181,10 @@ pub enum Codec {
     Template(Template),
     /// `lines`: repeated slots ↔ lines of one text.
     Lines,
+    /// `trim`: no white space at the ends, single blanks inside.
+    Trim,
+    /// `xhtml`: the narrative of a CDA section ↔ a `div`.
+    Xhtml,
     /// `pad(n)`: leading zeros on the legacy side.
     Pad(usize),
 }

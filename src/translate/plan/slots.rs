@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use super::Pos;
+use crate::legacy::xml::Path;
 
 /// The slots a mapping accounts for.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,10 @@ pub struct Slots {
     read: HashSet<String>,
     /// Read with everything below them: `unsplit`.
     whole: Vec<String>,
+    /// Canonical names of what is read, and whether with everything below.
+    canonical: HashSet<(String, bool)>,
+    /// The same in documents, where an element is read under a condition.
+    pub paths: Vec<Path>,
     /// `ignore:`.
     pub ignore: Vec<Ignore>,
 }
@@ -52,6 +57,7 @@ pub enum Pattern {
 impl Slots {
     /// Takes note of a slot that is read; `whole`: with what is below it.
     pub fn add(&mut self, canonical: &str, whole: bool) {
+        self.canonical.insert((canonical.to_owned(), whole));
         for name in plain(canonical) {
             if whole && !self.whole.contains(&name) {
                 self.whole.push(name.clone());
@@ -65,9 +71,29 @@ impl Slots {
         self.read.iter().map(String::as_str)
     }
 
+    /// Canonical names of what is read, and whether with everything below, in no order.
+    pub fn canonical(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.canonical.iter().map(|(name, whole)| (name.as_str(), *whole))
+    }
+
     /// Whether a slot is read.
     pub fn reads(&self, name: &str) -> bool {
         self.read.contains(name) || self.whole.iter().any(|stem| is_below(name, stem))
+    }
+
+    /// A name without conditions and numbers.
+    pub fn unconditional(name: &str) -> String {
+        let mut plain = String::with_capacity(name.len());
+        let mut depth = 0usize;
+        for c in name.chars() {
+            match c {
+                '[' => depth += 1,
+                ']' => depth = depth.saturating_sub(1),
+                c if depth == 0 => plain.push(c),
+                _ => {}
+            }
+        }
+        plain
     }
 
     /// Why a slot is ignored, if it is.
@@ -108,17 +134,7 @@ fn is_below(name: &str, stem: &str) -> bool {
 fn plain(canonical: &str) -> Vec<String> {
     let parts = canonical.split('|').map(|part| {
         let part = part.strip_suffix("[]").unwrap_or(part);
-        let mut name = String::with_capacity(part.len());
-        let mut depth = 0usize;
-        for c in part.chars() {
-            match c {
-                '[' => depth += 1,
-                ']' => depth = depth.saturating_sub(1),
-                c if depth == 0 => name.push(c),
-                _ => {}
-            }
-        }
-        name
+        Slots::unconditional(part)
     });
     parts.filter(|name| !name.is_empty() || canonical.is_empty()).collect()
 }
