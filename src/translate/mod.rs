@@ -31,6 +31,7 @@ pub mod put;
 pub mod reload;
 pub mod show;
 pub mod spaces;
+pub mod v2fhir;
 
 pub use get::Translated;
 pub use library::Library;

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::data::shared;
+
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Runs `tombolo …` in a folder, in English.
@@ -150,4 +152,32 @@ fn a_composition_lists_what_is_required_and_missing() {
     );
     let filled = report["filled"].as_array().unwrap();
     assert!(filled.iter().any(|f| f["slot"] == "出生日期" && f["by"][0] == "Patient.birthDate"));
+}
+
+#[test]
+fn skeletons_of_segments_are_sound() {
+    let Some(tables) = shared("v2-to-fhir-tables") else { return };
+    let at = TempDir::new().unwrap();
+    let tables = tables.display().to_string();
+    for (segment, line) in [
+        ("PID", "    gender: PID-8 | code(AdministrativeSex)\n"),
+        ("PV1", "    period.start: PV1-44 | datetime\n"),
+        ("OBX", "      - when: OBX-2 = NM\n        valueQuantity.value: OBX-5 | decimal\n"),
+        ("OBR", "    code.coding[0].code: OBR-4.1"),
+        ("DG1", "    onsetDateTime: DG1-5 | datetime\n"),
+        ("NK1", "    name[nk12][]:\n      each: NK1-2\n      by: position\n      family: .1.1\n"),
+        ("RXA", "    occurrenceDateTime: RXA-3 | datetime\n"),
+    ] {
+        let out = shows(at.path(), &["map", "import-v2fhir", segment, "--tables", &tables], 0);
+        assert!(out.contains(line), "{line}: {out}");
+        let name = segment.to_lowercase();
+        let folder = at.path().join("mappings").join(&name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("mapping.yaml"), &out).unwrap();
+        let checked = shows(at.path(), &["-C", "mappings", "map", "check", &name], 0);
+        assert!(checked.starts_with(&format!("ok {name}: 0 errors")), "{checked}");
+    }
+    let (_, err) =
+        ends(&tombolo(at.path(), &["map", "import-v2fhir", "PID", "--tables", "mappings"]), 2);
+    assert!(err.contains("there are no v2-to-FHIR tables in this folder"), "{err}");
 }

@@ -6,6 +6,7 @@ mod compose;
 mod coverage;
 mod diff;
 mod explain;
+mod import;
 mod laws;
 mod show;
 mod test;
@@ -46,6 +47,9 @@ enum Verb {
     Show(show::Args),
     /// Show what of a format is mapped, ignored or carried, by the schema and by records
     Coverage(coverage::Args),
+    /// Write a skeleton mapping of an HL7 v2 segment from the HL7 v2-to-FHIR tables
+    #[command(name = "import-v2fhir")]
+    ImportV2fhir(import::Args),
     /// Show what another version of a mapping changes, and which new version number is due
     Diff(diff::Args),
     /// Show what of one mapping's FHIR another can write, and which required slots stay empty
@@ -64,6 +68,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         Verb::Explain(args) => explain::run(&args, &at)?,
         Verb::Show(args) => show::run(&args, &at)?,
         Verb::Coverage(args) => coverage::run(&args, &at)?,
+        Verb::ImportV2fhir(args) => import::run(&args, &at)?,
         Verb::Diff(args) => diff::run(&args, &at)?,
         Verb::Compose(args) => compose::run(&args, &at)?,
     };

@@ -220,6 +220,24 @@ impl Schema {
             .collect()
     }
 
+    /// What an `each` at the root names to walk a segment: the group it opens, or the segment
+    /// itself if it `repeats` or stands in a group; none for one that is there once.
+    pub fn each_of(&self, segment: &str, repeats: bool) -> Option<String> {
+        let name = Name::read(segment.as_bytes())?;
+        match self.structure.home(0, name) {
+            Some(kind) if kind != 0 => {
+                let group = self.structure.kind(kind);
+                let full = self.structure.full_name(kind);
+                match (group.repeats, group.is_anchor(name)) {
+                    (true, true) => Some(full),
+                    (true, false) => Some(format!("{full}.{segment}")),
+                    (false, _) => repeats.then(|| format!("{full}.{segment}")),
+                }
+            }
+            _ => repeats.then(|| segment.to_owned()),
+        }
+    }
+
     /// The segment or group of a name, and what follows the `-`.
     fn target<'n>(&self, at: &Place, name: &'n str) -> Result<(Target, Option<&'n str>), Unknown> {
         let (path, rest) = match name.split_once('-') {

@@ -220,7 +220,7 @@ struct Columns<'t> {
 }
 
 /// The records of a small CSV text with their line numbers; quotes as in RFC 4180.
-fn csv(text: &str) -> impl Iterator<Item = (u32, Vec<String>)> + '_ {
+pub(in crate::translate) fn csv(text: &str) -> impl Iterator<Item = (u32, Vec<String>)> + '_ {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut line = 0;
     std::iter::from_fn(move || {

@@ -60,6 +60,7 @@ use report::Report;
 use schema::Legacy;
 use scope::{Cond, Scope};
 
+pub(super) use codes::csv;
 pub use report::{Diagnostic, render};
 
 /// Where mapping files come from; paths are relative to the library: `hospital-adt/mapping.yaml`.
