@@ -94,7 +94,7 @@ impl Path {
     }
 
     fn parse(text: &str) -> Option<Path> {
-        let (root, below) = text.trim().split_once('/')?;
+        let (root, below) = text.trim().split_once('/').filter(|(_, b)| !b.starts_with('/'))?;
         let any = any_xml();
         let slot = any.slot(&any.root(), below).ok()?;
         Some(Path { root: root.to_owned(), slot })

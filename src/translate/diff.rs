@@ -116,6 +116,7 @@ fn key_part(program: &Program, part: &KeyPart) -> String {
         KeyPart::First { equals, value, .. } => {
             format!("{} of {equals}", leaf_text(program, value))
         }
+        KeyPart::Guarded { value, .. } => format!("{} if there", leaf_text(program, value)),
         KeyPart::Number => "n".to_owned(),
     }
 }

@@ -221,6 +221,11 @@ impl<'a> Eval<'a> {
                     key.secret |= *secret && text.is_some();
                     key.parts.push(text.unwrap_or_default());
                 }
+                KeyPart::Guarded { when, value } => {
+                    let text = self.holds(when, scope).then(|| self.leaf_text(value, scope));
+                    any |= text.as_ref().is_some_and(Option::is_some);
+                    key.parts.push(text.flatten().unwrap_or_default());
+                }
                 KeyPart::First { each, test, equals, value } => {
                     let text = self.first_item(each, test, equals, value, scope);
                     any |= text.is_some();

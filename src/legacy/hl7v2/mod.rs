@@ -57,6 +57,8 @@ pub struct Message {
     text: Arc<Text>,
     span: Span,
     line: u32,
+    /// Which of its file it is, from 0.
+    index: u32,
     delimiters: Delimiters,
     structure: &'static Structure,
     segments: Vec<Segment>,
@@ -186,6 +188,7 @@ impl Message {
                 Some(id) => Some(id),
                 None => Some(structure_id(&self.about("message")?).into()),
             },
+            "index" => Some(self.index.to_string().into()),
             "control" => head(10, 1),
             "sender" => {
                 let part = |n| self.header_field(n).map_or("", |span| self.text.slice(span));

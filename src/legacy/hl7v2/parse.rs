@@ -68,11 +68,23 @@ pub(super) fn read(
     let text = Text::decode(bytes, declared, charsets)?;
     let mut lines = Lines { text: &text, at: 0, line: 1 };
     let mut records = Vec::new();
+    let mut broken = Vec::new();
     lines.skip_blank();
     while lines.at < text.text.len() {
         match lines.header() {
             Some(Name::MSH) => {
-                records.push(Record::Hl7(lines.message(structure)?));
+                let start = lines.at;
+                match lines.message(structure) {
+                    Ok(mut message) => {
+                        message.index = u32::try_from(records.len()).unwrap_or(u32::MAX);
+                        records.push(Record::Hl7(message));
+                    }
+                    Err(error) => {
+                        lines.skip_message();
+                        let span = Span { start: start as u32, end: lines.at as u32 };
+                        broken.push((span, error));
+                    }
+                }
             }
             Some(_) => lines.skip_line(),
             None if records.is_empty() => return Err(lines.no_message()),
@@ -80,10 +92,12 @@ pub(super) fn read(
         }
         lines.skip_blank();
     }
-    if records.is_empty() {
-        return Err(lines.no_message());
+    match (records.is_empty(), broken.len()) {
+        (true, 0) => Err(lines.no_message()),
+        // One broken message of many does not refuse the others.
+        (true, 1) => Err(broken.swap_remove(0).1),
+        _ => Ok(File { text, records, broken }),
     }
-    Ok(File { text, records, broken: Vec::new() })
 }
 
 /// The batch segments, which stand around messages.
@@ -133,6 +147,14 @@ impl Lines<'_> {
         }
     }
 
+    /// Goes to the next message or batch segment behind the line at the cursor.
+    fn skip_message(&mut self) {
+        self.skip_line();
+        while self.at < self.bytes().len() && self.header().is_none() {
+            self.skip_line();
+        }
+    }
+
     /// The name at the cursor, if a message or a batch segment begins here.
     fn header(&self) -> Option<Name> {
         let rest = &self.bytes()[self.at..];
@@ -168,6 +190,7 @@ impl Lines<'_> {
             text: Arc::clone(self.text),
             span: Span { start: start as u32, end },
             line,
+            index: 0,
             delimiters,
             structure: structure.unwrap_or(Structure::of("")),
             segments,

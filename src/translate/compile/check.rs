@@ -97,6 +97,7 @@ fn key_slots(key: &Key, out: &mut HashSet<String>) {
     for part in &key.parts {
         match part {
             KeyPart::Leaf(leaf, _) => out.extend(leaf.slots.iter().cloned()),
+            KeyPart::Guarded { value, .. } => out.extend(value.slots.iter().cloned()),
             KeyPart::First { test, value, .. } => {
                 out.extend(test.slots.iter().chain(&value.slots).cloned());
             }

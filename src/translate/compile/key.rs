@@ -139,7 +139,11 @@ impl Compiling<'_> {
                 let marked = item.marks.iter().any(|(p, text)| *p == test && *text == quoted);
                 match &item.drive {
                     Drive::Once if marked => {
-                        return Some(KeyPart::Leaf(Box::new(value), false));
+                        let when = item.when.clone().map(Box::new);
+                        return Some(match when {
+                            None => KeyPart::Leaf(Box::new(value), false),
+                            Some(when) => KeyPart::Guarded { when, value: Box::new(value) },
+                        });
                     }
                     Drive::Each(each) => {
                         let Some(test) = leaf_at(&item.value, &test).cloned() else { continue };
@@ -164,7 +168,10 @@ impl Compiling<'_> {
             return;
         }
         let varies = key.parts.iter().any(|part| match part {
-            KeyPart::Leaf(..) | KeyPart::Number | KeyPart::First { .. } => true,
+            KeyPart::Leaf(..)
+            | KeyPart::Guarded { .. }
+            | KeyPart::Number
+            | KeyPart::First { .. } => true,
             KeyPart::Literal(_) => false,
             KeyPart::Alias(alias) => self.heads[*alias].scope.steps.len() >= mine.steps.len(),
         });

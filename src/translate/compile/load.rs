@@ -324,8 +324,16 @@ impl Loader<'_> {
             return doc;
         };
         let mut wanted = Vec::new();
+        let mut named = Vec::new();
         for item in items {
             let alias = item.text().unwrap_or("");
+            let part = |key: &str| fragment_name(key) == alias;
+            if other.define.iter().any(|(k, _)| part(&k.text))
+                || other.codes.iter().any(|(k, _)| part(&k.text))
+            {
+                named.push(alias.to_owned());
+                continue;
+            }
             let found = other.resources.iter().find(|(k, _)| alias_of(&k.text) == alias);
             match found {
                 Some(resource) => wanted.push(resource.clone()),
@@ -338,14 +346,24 @@ impl Loader<'_> {
                 }
             }
         }
-        other.define.retain(|(k, _)| {
-            let name = fragment_name(&k.text).to_owned();
-            wanted.iter().any(|(_, v)| mentions(v, &name))
-        });
-        let define = std::mem::take(&mut other.define);
+        // Fragments may name fragments.
+        let mut define: Vec<(Key, Node)> = Vec::new();
+        let mut left = std::mem::take(&mut other.define);
+        loop {
+            let (more, rest) = left.into_iter().partition::<Vec<_>, _>(|(k, _)| {
+                let name = fragment_name(&k.text);
+                named.iter().any(|n| n == name)
+                    || wanted.iter().chain(&define).any(|(_, v)| mentions(v, name))
+            });
+            left = rest;
+            if more.is_empty() {
+                break;
+            }
+            define.extend(more);
+        }
         other.codes.retain(|(k, _)| {
-            let said = |v: &Node| mentions(v, &k.text);
-            wanted.iter().any(|(_, v)| said(v)) || define.iter().any(|(_, v)| said(v))
+            named.contains(&k.text)
+                || wanted.iter().chain(&define).any(|(_, v)| mentions(v, &k.text))
         });
         other.define = define;
         other.resources = wanted;

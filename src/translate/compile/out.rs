@@ -7,7 +7,7 @@ use super::scope::Scope;
 use super::text::{split_once, split_word, words};
 use crate::legacy::Charset;
 use crate::translate::plan::{
-    Accept, Check, Create, Expr, Input, Nulls, PutSlot, Require, Rest, Step, Trigger, Zone,
+    Accept, Check, Create, Expr, Flag, Input, Nulls, PutSlot, Require, Rest, Step, Trigger, Zone,
 };
 use crate::yaml::{Key, Mark, Node};
 
@@ -74,8 +74,8 @@ impl Compiling<'_> {
         Some(PutSlot { slot, shown, rule, expr, pos: self.pos(key.mark) })
     }
 
-    /// The rule whose instances hold a segment: the first with `each` that owns a slot of it, not
-    /// one that is only created if missing.
+    /// The rule whose instances hold a segment: the innermost with `each` that owns a slot of it, the
+    /// first of several, not one that is only created if missing.
     fn rule_of_slot(&self, name: &str) -> Option<usize> {
         let segment = name.split_once('-').map(|(segment, _)| segment)?;
         if !self.is_hl7() {
@@ -87,17 +87,16 @@ impl Compiling<'_> {
             head.scope.steps.last().is_some_and(|step| !step.contains('-'))
                 && self.claims.iter().any(|claim| {
                     claim.rule == *rule
+                        && claim.flag != Flag::Copy
                         && claim.held.iter().any(|held| {
                             let path = held.slot.split_once('-').map_or("", |(path, _)| path);
                             path.rsplit('.').next() == Some(segment)
                         })
                 })
         };
-        let all = 0..self.rules.len();
-        all.clone()
-            .filter(near)
-            .find(|r| !self.rules[*r].create_only)
-            .or_else(|| all.clone().find(near))
+        let found = (0..self.rules.len()).filter(near);
+        let depth = |rule: &usize| std::cmp::Reverse(self.heads[*rule].scope.steps.len());
+        found.min_by_key(|rule| (self.rules[*rule].create_only, depth(rule), *rule))
     }
 
     /// `create visit class AMB => ADT^A04`.

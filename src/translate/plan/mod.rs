@@ -263,6 +263,13 @@ pub enum KeyPart {
         /// What is taken from the item.
         value: Box<Leaf>,
     },
+    /// `identifier(FILL).value` of an item that is there only if a condition holds.
+    Guarded {
+        /// The item's condition.
+        when: Box<Guard>,
+        /// What is taken from it.
+        value: Box<Leaf>,
+    },
     /// `n`: 1-based number of the instance in its list.
     Number,
 }

@@ -67,8 +67,14 @@ impl<'a> Put<'a, '_> {
         if !own || held == Some(Some(false)) || !has_marks(new, &arm.marks) {
             return None;
         }
-        let covered =
-            |path: &Vec<String>| mine.iter().any(|m| path.starts_with(m) || m.starts_with(path));
+        // What the branch always says, and the new value says so too.
+        let mut said = Vec::new();
+        branch_constants(object, branch, false, &mut Vec::new(), &mut said);
+        said.retain(|(path, text)| has_marks(new, &[(path.clone(), text.clone())]));
+        let covered = |path: &Vec<String>| {
+            mine.iter().any(|m| path.starts_with(m) || m.starts_with(path))
+                || said.iter().any(|(constant, _)| constant == path)
+        };
         let lost = others.iter().filter(|path| present(new, path) && !covered(path)).count();
         let lost = lost + self.unsayable(object, branch, new);
         let assumed = arm.when.as_ref().map_or(0, |g| self.unknown(g, object, branch, new));
@@ -280,6 +286,44 @@ fn branch_paths(
             }
             _ => {}
         }
+    }
+}
+
+/// The constants of a branch, wherever they stand below an object.
+fn branch_constants(
+    object: &Object,
+    branch: Branch,
+    inside: bool,
+    path: &mut Vec<String>,
+    found: &mut Vec<(Vec<String>, String)>,
+) {
+    for field in &object.fields {
+        let mine = match field.branch {
+            Some(b) if b.choice == branch.choice => b == branch,
+            _ => inside,
+        };
+        path.push(field.name.clone());
+        match &field.value {
+            Value::Const(text) if mine => found.push((path.clone(), text.clone())),
+            Value::Object(inner) => branch_constants(inner, branch, mine, path, found),
+            Value::List(items) => {
+                for item in items {
+                    let mine = match item.branch {
+                        Some(b) if b.choice == branch.choice => b == branch,
+                        _ => mine,
+                    };
+                    path.push("0".to_owned());
+                    match &item.value {
+                        Value::Object(inner) => branch_constants(inner, branch, mine, path, found),
+                        Value::Const(text) if mine => found.push((path.clone(), text.clone())),
+                        _ => {}
+                    }
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+        path.pop();
     }
 }
 

@@ -223,6 +223,19 @@ fn owners(
         }
     }
     let usable = |rule: usize| active(rules[rule].branch);
+    // Where nothing is inserted or removed, an edited item stays what the old one at its place was.
+    if old.len() == new.len() {
+        for (n, item) in new.iter().enumerate() {
+            let Some(at) = free_old.iter().position(|o| std::ptr::eq(*o, &old[n])) else {
+                continue;
+            };
+            let rule = old[n].rule;
+            if owners[n].is_none() && usable(rule) && has_marks(item, &rules[rule].marks) {
+                owners[n] = Some(rule);
+                free_old.remove(at);
+            }
+        }
+    }
     for (n, item) in new.iter().enumerate() {
         if owners[n].is_some() {
             continue;

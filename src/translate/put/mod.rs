@@ -152,8 +152,9 @@ fn put_all(program: &Program, pairs: &[(&Json, &Record)], text: &Text) -> Output
     }
     edits.sort_by_key(|e| (e.span.start, e.span.end));
     output.bytes = splice(text, edits, &mut output.issues);
-    for (n, (bundle, _)) in pairs.iter().enumerate() {
-        report::report(program, bundle, None, n, &mut output);
+    for (n, (bundle, record)) in pairs.iter().enumerate() {
+        let nth = record.about("index").and_then(|nth| nth.parse().ok()).unwrap_or(n);
+        report::report(program, bundle, None, nth, &mut output);
     }
     output
 }

@@ -68,7 +68,7 @@ fn assign(program: &Program, resources: &Resources, root: (usize, String)) -> Ve
             if let Some(map) = resources.resource(&reference) {
                 let json = Json::Object(map.clone());
                 follow(&program.rules[rule].body, &json, &mut |to, target| {
-                    take(program, resources, &mut assigned, to, target);
+                    take(program, resources, &mut assigned, to, target)
                 });
             }
         }
@@ -80,15 +80,19 @@ fn assign(program: &Program, resources: &Resources, root: (usize, String)) -> Ve
     assigned
 }
 
+/// Lets a resource stand in for a rule; whether it does now.
 fn take(
     program: &Program,
     resources: &Resources,
     assigned: &mut Vec<(usize, String)>,
     rule: usize,
     reference: &str,
-) {
+) -> bool {
     let once = program.rules[rule].each.is_none();
-    let taken = assigned.iter().any(|(r, x)| *r == rule && (once || resources.same(x, reference)));
+    if assigned.iter().any(|(r, x)| *r == rule && resources.same(x, reference)) {
+        return true;
+    }
+    let taken = once && assigned.iter().any(|(r, _)| *r == rule);
     let kind = &program.rules[rule].kind;
     let body = &program.rules[rule].body;
     let right = resources.resource(reference).is_some_and(|map| {
@@ -98,13 +102,25 @@ fn take(
     if !taken && right {
         assigned.push((rule, reference.to_owned()));
     }
+    !taken && right
 }
 
-/// One round of taking resources by type and constants that refer to something taken already.
+/// One round of taking resources by type and constants: those that refer to something taken
+/// already; where there are none, those of rules that refer to nothing.
 fn take_linked(
     program: &Program,
     resources: &Resources,
     assigned: &mut Vec<(usize, String)>,
+) -> bool {
+    take_round(program, resources, assigned, false)
+        || take_round(program, resources, assigned, true)
+}
+
+fn take_round(
+    program: &Program,
+    resources: &Resources,
+    assigned: &mut Vec<(usize, String)>,
+    lonely: bool,
 ) -> bool {
     let before = assigned.len();
     for rule in 0..program.rules.len() {
@@ -117,9 +133,9 @@ fn take_linked(
             let mut linked = false;
             follow(&program.rules[rule].body, &json, &mut |to, target| {
                 linked |= assigned.iter().any(|(r, x)| *r == to && resources.same(x, target));
+                false
             });
-            let lonely = !has_refs(&program.rules[rule].body);
-            if linked || lonely {
+            if linked || (lonely && !has_refs(&program.rules[rule].body)) {
                 take(program, resources, assigned, rule, &reference);
             }
         }
@@ -149,31 +165,35 @@ fn of_rule(program: &Program, resources: &Resources, rule: usize) -> Vec<String>
     resources.order.iter().filter(fits).cloned().collect()
 }
 
-/// Calls `f(rule, reference)` for every `->` of a body that the resource fills.
-fn follow(body: &Object, json: &Json, f: &mut dyn FnMut(usize, &str)) {
+/// Calls `f(rule, reference)` for every `->` of a body that the resource fills; of several item
+/// rules that fit an item of a list, only up to the first for which it is true.
+fn follow(body: &Object, json: &Json, f: &mut dyn FnMut(usize, &str) -> bool) -> bool {
+    let mut any = false;
     for field in &body.fields {
         let Some(value) = json.get(&field.name) else { continue };
-        follow_value(&field.value, value, f);
+        any |= follow_value(&field.value, value, f);
     }
+    any
 }
 
-fn follow_value(rule: &Value, json: &Json, f: &mut dyn FnMut(usize, &str)) {
+fn follow_value(rule: &Value, json: &Json, f: &mut dyn FnMut(usize, &str) -> bool) -> bool {
     match rule {
         Value::Ref(to) => {
-            if let Some(reference) = json.get("reference").and_then(Json::as_str) {
-                f(to.rule, reference);
-            }
+            let reference = json.get("reference").and_then(Json::as_str);
+            reference.is_some_and(|reference| f(to.rule, reference))
         }
         Value::Object(inner) => follow(inner, json, f),
-        Value::List(items) => {
-            let list = json.as_array().map_or(&[][..], Vec::as_slice);
-            for item in items {
-                for value in list.iter().filter(|v| has_marks(v, &item.marks)) {
-                    follow_value(&item.value, value, f);
-                }
+        Value::List(rules) => {
+            let mut any = false;
+            for value in json.as_array().into_iter().flatten() {
+                let mut fit: Vec<_> = rules.iter().filter(|r| has_marks(value, &r.marks)).collect();
+                // Rules with more constants first: an item is theirs rather than anybody's.
+                fit.sort_by_key(|rule| std::cmp::Reverse(rule.marks.len()));
+                any |= fit.into_iter().any(|rule| follow_value(&rule.value, value, f));
             }
+            any
         }
-        Value::Const(_) | Value::Leaf(_) => {}
+        Value::Const(_) | Value::Leaf(_) => false,
     }
 }
 
