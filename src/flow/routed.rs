@@ -54,6 +54,7 @@ fn media_type(schema: &Schema) -> &'static str {
             Form::Delimited(_) => "text/csv",
             Form::Fixed(_) => "text/plain",
             Form::Dbf(_) => "application/vnd.dbf",
+            Form::Xlsx(_) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         },
         Schema::Xml(_) => "application/xml",
         Schema::Json(_) => "application/json",

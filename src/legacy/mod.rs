@@ -18,6 +18,7 @@ pub mod json;
 mod pieces;
 pub mod record;
 pub mod row;
+pub mod xlsx;
 pub mod xml;
 
 pub use charset::{Charset, Charsets, Text, TextEdit};

@@ -7,7 +7,7 @@ use super::plan::{Accept, Program};
 use crate::error::{Error, Kind, Result};
 use crate::legacy::row::Form;
 use crate::legacy::xml::Namespace;
-use crate::legacy::{Charsets, File, Read, Schema, Scope, Text, dbf, fixed, json};
+use crate::legacy::{Charsets, File, Read, Schema, Scope, Text, dbf, fixed, json, xlsx};
 
 /// Bytes that are looked at to find the first line or the root element.
 const PREFIX: usize = 64 << 10;
@@ -24,6 +24,8 @@ enum Looks {
     Line(String),
     /// A DBF table: the names of its fields.
     Table(Vec<String>),
+    /// A workbook.
+    Book,
 }
 
 /// The one program that takes this transfer. None ([`Kind::NotFound`]) or two that fit are errors.
@@ -55,6 +57,9 @@ fn look(bytes: &[u8]) -> Result<Looks> {
     let plain = plain.trim_ascii_start();
     if [b"MSH", b"FHS", b"BHS"].iter().any(|name| plain.starts_with(*name)) {
         return Ok(Looks::Message(message_of(plain)?));
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        return Ok(Looks::Book);
     }
     if let Some(names) = dbf::names(bytes) {
         return Ok(Looks::Table(names));
@@ -137,6 +142,12 @@ fn fit(program: &Program, looks: &Looks, documents: &mut Documents<'_>) -> f32 {
             Form::Delimited(_) => headed(program, &cells(line)),
             // Nothing but its length says what a line is.
             Form::Fixed(_) if fixed::line_width(rows) == first_line(documents.bytes) => 0.5,
+            _ => 0.0,
+        },
+        (Schema::Row(rows), Looks::Book) => match &rows.form {
+            Form::Xlsx(sheet) => xlsx::names(documents.bytes, sheet).map_or(0.0, |names| {
+                headed(program, &names.iter().map(String::as_str).collect())
+            }),
             _ => 0.0,
         },
         (Schema::Row(rows), Looks::Table(names)) => match rows.form {
@@ -259,6 +270,7 @@ fn told(looks: &Looks) -> String {
         Looks::Keys(_) => "the JSON body".to_owned(),
         Looks::Line(_) => "the text file".to_owned(),
         Looks::Table(_) => "the DBF table".to_owned(),
+        Looks::Book => "the workbook".to_owned(),
     }
 }
 

@@ -5,7 +5,9 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::Arc;
 
+use calamine::{Data, Reader as _, Xlsx};
 use dbase::{FieldValue, Reader, ReaderBuilder, Record as Foreign, TableWriterBuilder};
+use rust_xlsxwriter::{Color, Format, Formula, Workbook};
 use serde_json::{Value, json};
 use tombolo::legacy::{Charsets, File};
 use tombolo::translate::{Library, Party, Program, compile, get, laws, put};
@@ -69,12 +71,30 @@ columns:
   ZZ: text(20)
 ";
 
+const XLSX: &str = "\
+schema: xlsx
+sheet: 随访
+header: [KH, XM, XB, CSRQ, TZ, ZZ]
+columns:
+  KH: text(8) required
+  CSRQ: date
+  TZ: decimal
+";
+
 /// A mapping of a folder of its own.
 fn program(source: &str, schema: &str) -> (tempfile::TempDir, Library, Arc<Program>) {
+    program_of(source, schema, MAPPING)
+}
+
+fn program_of(
+    source: &str,
+    schema: &str,
+    mapping: &str,
+) -> (tempfile::TempDir, Library, Arc<Program>) {
     let folder = tempfile::tempdir().unwrap();
     let name = format!("cards-{source}");
     std::fs::create_dir(folder.path().join(&name)).unwrap();
-    let text = MAPPING.replace("NAME", &name).replace("SOURCE", source);
+    let text = mapping.replace("NAME", &name).replace("SOURCE", source);
     std::fs::write(folder.path().join(&name).join("mapping.yaml"), text).unwrap();
     std::fs::write(folder.path().join(&name).join("schema.yaml"), schema).unwrap();
     let library = Library::open(&[folder.path().to_path_buf()]).unwrap();
@@ -180,6 +200,82 @@ fn lines_of_fixed_widths_go_all_ways() {
     nothing_is_cut(&program);
     let lines: Vec<usize> = bytes.split(|b| *b == b'\n').map(<[u8]>::len).collect();
     assert_eq!(lines, [56, 56, 0], "55 bytes and CR LF each");
+}
+
+/// What the `calamine` crate reads of a sheet, row by row.
+fn cells(bytes: &[u8]) -> Vec<Vec<Data>> {
+    let mut book: Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(bytes.to_vec())).unwrap();
+    let range = book.worksheet_range("随访").unwrap();
+    range.rows().map(<[Data]>::to_vec).collect()
+}
+
+#[test]
+fn a_workbook_goes_all_ways() {
+    let (_folder, library, program) = xlsx_program();
+    let bytes = all_ways(&program, &library, "cards-xlsx");
+    let rows = cells(&bytes);
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0][1], Data::String("XM".into()));
+    assert_eq!(rows[1][1], Data::String("李四".into()));
+    assert_eq!(rows[2][0], Data::String("K2".into()));
+    let Data::DateTime(born) = &rows[2][3] else { panic!("{:?}", rows[2][3]) };
+    assert_eq!((born.is_datetime(), born.as_f64()), (true, 32_907.0), "1990-02-03");
+    assert_eq!(rows[2][4], Data::Float(7.0));
+}
+
+/// Days of a workbook are numbers of its own: the codec has no pattern.
+fn xlsx_program() -> (tempfile::TempDir, Library, Arc<Program>) {
+    program_of("xlsx", XLSX, &MAPPING.replace("date(yyyyMMdd)", "date"))
+}
+
+#[test]
+fn a_workbook_by_other_hands_is_edited_by_the_cell() {
+    let (_folder, library, program) = xlsx_program();
+    let day = Format::new().set_num_format("yyyy\"年\"m\"月\"d\"日\"").set_font_color(Color::Red);
+    let mut book = Workbook::new();
+    book.add_worksheet().set_name("说明").unwrap().write_string(0, 0, "填表说明").unwrap();
+    let sheet = book.add_worksheet().set_name("随访").unwrap();
+    for (n, name) in ["XM", "备注", "KH", "CSRQ", "TZ", "XB", "ZZ"].iter().enumerate() {
+        sheet.write_string(0, u16::try_from(n).unwrap(), *name).unwrap();
+    }
+    for (row, name, number) in [(1, "张三", "K1"), (2, "欧阳明月", "K2")] {
+        sheet.write_string(row, 0, name).unwrap();
+        sheet.write_formula(row, 1, Formula::new("=A2&\"!\"").set_result("张三!")).unwrap();
+        sheet.write_string(row, 2, number).unwrap();
+        sheet.write_number_with_format(row, 3, 32_907, &day).unwrap();
+        sheet.write_number(row, 4, 62.3).unwrap();
+        sheet.write_number(row, 5, 2).unwrap();
+    }
+    sheet.set_column_width(0, 30).unwrap();
+    sheet.autofilter(0, 0, 2, 5).unwrap();
+    let bytes = book.save_to_buffer().unwrap();
+    let party = &program.party;
+    let names = ["cards-xlsx".to_owned()];
+    assert_eq!(library.choose(&names, party, &bytes).unwrap().name, "cards-xlsx");
+    let file = read(&program, &bytes);
+    assert!(file.broken.is_empty(), "{:?}", file.broken);
+    let mut all = bundles(&program, &file);
+    let patient = &all[1]["entry"][0]["resource"];
+    assert_eq!(patient["name"][0]["text"], "欧阳明月");
+    assert_eq!(
+        (&patient["birthDate"], &patient["gender"]),
+        (&json!("1990-02-03"), &json!("female"))
+    );
+    assert_eq!(all[0]["entry"][1]["resource"]["valueQuantity"]["value"].to_string(), "62.3");
+    assert_eq!(put::put_file(&program, &all, &file).unwrap().bytes, bytes);
+    all[1]["entry"][0]["resource"]["birthDate"] = json!("1991-12-31");
+    all[1]["entry"][0]["resource"]["name"][0]["text"] = json!("李四");
+    let edited = put::put_file(&program, &all, &file).unwrap();
+    assert!(edited.issues.is_empty(), "{:?}", edited.issues);
+    let (before, after) = (cells(&bytes), cells(&edited.bytes));
+    assert_eq!(before[..2], after[..2]);
+    assert_eq!(after[2][0], Data::String("李四".into()));
+    assert_eq!(after[2][1], before[2][1], "a formula stays");
+    let Data::DateTime(born) = &after[2][3] else { panic!("the style stays: {:?}", after[2][3]) };
+    assert_eq!(born.as_f64(), 33_603.0);
+    assert_eq!(after[2][4..], before[2][4..]);
+    let report = laws::laws(&program, &[("foreign".to_owned(), bytes)], 300, 11);
+    assert_eq!(report.failed, 0, "{:#?}", report.failures);
 }
 
 /// What the `dbase` crate reads.

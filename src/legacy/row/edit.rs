@@ -154,6 +154,9 @@ impl Row {
             Spelling::Fixed(layout) => layout.spell(self.shared.charset(), column, text).map(drop),
             Spelling::Dbf(table) => table.spell(self.shared.charset(), cell, text).map(drop),
             Spelling::Delimited(_) => fits_characters(column, text),
+            Spelling::Xlsx(book) => {
+                fits_characters(column, text).and_then(|()| book.fits(self.cells[cell].span, text))
+            }
         };
         fits.map_err(|error| error.at(name))
     }
@@ -179,7 +182,7 @@ impl Row {
                     delimited::written(new, dialect, old.how == How::Quoted || alone)
                 }
                 Spelling::Dbf(table) => table.spell(shared.charset(), n, new)?,
-                Spelling::Fixed(_) => new.clone(),
+                Spelling::Xlsx(_) | Spelling::Fixed(_) => new.clone(),
             };
             if shared.text.slice(old.span) != text {
                 edits.push(TextEdit { span: old.span, text });

@@ -34,6 +34,7 @@ fn append(file: &File, shared: &Shared, rows: &[Vec<Option<String>>]) -> Result<
     let text = &file.text;
     let line_end = match &shared.spelling {
         Spelling::Dbf(table) => return dbf::append(file, table, rows),
+        Spelling::Xlsx(book) => return book.append(file, rows),
         Spelling::Delimited(dialect) => &dialect.line_end,
         Spelling::Fixed(layout) => &layout.line_end,
     };
@@ -49,7 +50,7 @@ fn append(file: &File, shared: &Shared, rows: &[Vec<Option<String>>]) -> Result<
         new += &match &shared.spelling {
             Spelling::Fixed(layout) => layout.line(&shared.schema, text.charset, &values)?,
             Spelling::Delimited(dialect) => delimited::line(dialect, &values),
-            Spelling::Dbf(_) => String::new(),
+            Spelling::Dbf(_) | Spelling::Xlsx(_) => String::new(),
         };
     }
     let mut bytes = text.bytes.to_vec();

@@ -3,7 +3,7 @@
 //! A row is a list of cells that know their span in the text of the file. Columns, numbered groups
 //! (`columns 药物{n} for n in 1..2`) and pieces of a cell (`症状 split "/"`) are the same in every
 //! form; how a file is taken apart and how a cell is spelt belongs to the form: [`super::delimited`],
-//! [`super::fixed`], [`super::dbf`]. Columns are found by the names in the file, in
+//! [`super::fixed`], [`super::dbf`], [`super::xlsx`]. Columns are found by the names in the file, in
 //! any order; columns that the schema does not know are carried.
 
 mod cell;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::charset::{Charset, Charsets, Text};
 use super::record::{File, Read, Record, Scope, Span};
-use super::{dbf, delimited, fixed, pieces};
+use super::{dbf, delimited, fixed, pieces, xlsx};
 use crate::error::{Error, Kind, Result};
 pub(super) use cell::{Cell, How, survives};
 pub use edit::Editor;
@@ -43,6 +43,8 @@ pub enum Form {
     Fixed(fixed::Layout),
     /// A dBase table.
     Dbf(dbf::Table),
+    /// A sheet of a workbook.
+    Xlsx(xlsx::Sheet),
 }
 
 /// A column.
@@ -148,6 +150,7 @@ pub(super) enum Spelling {
     Delimited(delimited::Dialect),
     Fixed(fixed::Layout),
     Dbf(Arc<dbf::Geometry>),
+    Xlsx(Arc<xlsx::Book>),
 }
 
 impl Schema {
@@ -161,6 +164,7 @@ impl Schema {
             Form::Delimited(dialect) => delimited::read(self, dialect, bytes, charsets),
             Form::Fixed(layout) => fixed::read(self, layout, bytes, charsets),
             Form::Dbf(_) => dbf::read(self, bytes, charsets),
+            Form::Xlsx(sheet) => xlsx::read(self, sheet, bytes),
         }
     }
 
@@ -170,6 +174,7 @@ impl Schema {
             Form::Delimited(dialect) => delimited::blank(self, dialect),
             Form::Fixed(layout) => fixed::blank(self, layout),
             Form::Dbf(table) => dbf::blank(self, table),
+            Form::Xlsx(sheet) => xlsx::blank(self, sheet),
         };
         read.unwrap_or_else(|_| File {
             text: Text::fresh("", Charset::Utf8),
@@ -181,7 +186,7 @@ impl Schema {
     /// The length of a text as [`Column::max`] counts it, and what is counted.
     pub fn length(&self, text: &str) -> (usize, &'static str) {
         let bytes = match &self.form {
-            Form::Delimited(_) => false,
+            Form::Delimited(_) | Form::Xlsx(_) => false,
             Form::Fixed(layout) => layout.unit == fixed::Unit::Bytes,
             Form::Dbf(_) => true,
         };

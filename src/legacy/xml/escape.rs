@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 const LONGEST: usize = 16;
 
 /// Undoes predefined entities and character references; what is neither stays as it is.
-pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
+pub(in crate::legacy) fn unescape(raw: &str) -> Cow<'_, str> {
     if !raw.contains('&') {
         return Cow::Borrowed(raw);
     }
@@ -55,13 +55,13 @@ fn character(name: &str) -> Option<char> {
 
 /// A text as the content of an element. A carriage return is written as a reference, because a
 /// reader makes a line feed of it (<https://www.w3.org/TR/xml/#sec-line-ends>).
-pub(super) fn text(value: &str) -> String {
+pub(in crate::legacy) fn text(value: &str) -> String {
     escape(value, &['\r'], None)
 }
 
 /// A text as the value of an attribute between these quotes. Line ends and tabs are written as
 /// references, because a reader makes spaces of them (<https://www.w3.org/TR/xml/#AVNormalize>).
-pub(super) fn attribute(value: &str, quote: char) -> String {
+pub(in crate::legacy) fn attribute(value: &str, quote: char) -> String {
     escape(value, &['\r', '\n', '\t'], Some(quote))
 }
 

@@ -8,7 +8,7 @@
 mod coverage;
 mod document;
 mod edit;
-mod escape;
+pub(super) mod escape;
 mod make;
 mod namespace;
 mod parse;

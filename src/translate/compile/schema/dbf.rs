@@ -20,12 +20,7 @@ const MOST_FIELDS: usize = 255;
 impl Loader<'_> {
     /// Reads the schema of a table.
     pub(super) fn dbf(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
-        let Some(named) = doc.get("schema") else {
-            let hint = "write schema: schema.yaml";
-            self.report.error_hint("M000", mark, "a dbf source needs a schema", hint);
-            return None;
-        };
-        let node = self.schema_file(named, "dbf", DBF_KEYS)?;
+        let node = self.row_schema(doc, mark, "dbf", DBF_KEYS)?;
         let version = self.version(&node);
         let driver = self.driver(&node);
         let charset = dbf::driver_charset(driver);

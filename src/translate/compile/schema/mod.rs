@@ -12,7 +12,7 @@ use crate::legacy::{Schema, hl7v2};
 use crate::yaml::{Mark, Node};
 
 /// What `source:` may be.
-const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xml", "json"];
+const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xlsx", "xml", "json"];
 
 /// The legacy side of a mapping.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ impl Loader<'_> {
             "csv" => self.csv(doc, node.mark),
             "dbf" => self.dbf(doc, node.mark),
             "fixed" => self.fixed(doc, node.mark),
+            "xlsx" => self.xlsx(doc, node.mark),
             "xml" => self.xml(doc),
             "json" => self.json(doc),
             _ => {

@@ -1,8 +1,8 @@
-//! `schema: csv` and `schema: fixed`: columns, their types, and how rows are spelt.
+//! `schema: csv`, `schema: fixed` and `schema: xlsx`: columns, their types, and how rows are spelt.
 
 use super::{Legacy, texts};
 use crate::legacy::row::{self, Column, ColumnKind, Form};
-use crate::legacy::{Charset, Schema, delimited, fixed};
+use crate::legacy::{Charset, Schema, delimited, fixed, xlsx};
 use crate::translate::compile::Source;
 use crate::translate::compile::load::{Doc, Loader};
 use crate::translate::compile::out::charset_named;
@@ -12,6 +12,8 @@ use crate::yaml::{Mark, Node};
 const CSV_KEYS: &[&str] = &["schema", "separator", "quote", "header", "line", "nulls", "columns"];
 
 const FIXED_KEYS: &[&str] = &["schema", "widths", "line", "pad", "overflow", "nulls", "columns"];
+
+const XLSX_KEYS: &[&str] = &["schema", "sheet", "header", "header_row", "nulls", "columns"];
 
 /// Widest column of fixed width.
 const MOST_WIDTH: usize = 65_535;
@@ -32,12 +34,55 @@ const KINDS: &[(&str, ColumnKind)] = &[
 impl Loader<'_> {
     /// Reads the schema of a delimited file.
     pub(super) fn csv(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
+        let node = self.row_schema(doc, mark, "csv", CSV_KEYS)?;
+        let (columns, has_header) = self.columns(&node)?;
+        let dialect = delimited::Dialect {
+            separator: self.one_char(&node, "separator", ','),
+            quote: self.one_char(&node, "quote", '"'),
+            header: has_header,
+            line_end: self.line_end(&node, "\r\n"),
+        };
+        Some(rows(doc, &node, columns, Form::Delimited(dialect), has_header))
+    }
+
+    /// Reads the schema of a sheet of a workbook.
+    pub(super) fn xlsx(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
+        let node = self.row_schema(doc, mark, "xlsx", XLSX_KEYS)?;
+        let (columns, has_header) = self.columns(&node)?;
+        let mut header = has_header.then_some(0);
+        if let Some(said) = node.get("header_row") {
+            let number = said.text().and_then(|text| text.parse::<u32>().ok());
+            if number.is_none_or(|number| number == 0) || !has_header {
+                let hint = "the first row is 1; with `header: none` there is no such row";
+                let what = "`header_row` is the number of the row that names the columns";
+                self.report.error_hint("M000", said.mark, what, hint);
+            }
+            header = number;
+        }
+        let name = node.get("sheet").and_then(Node::text).map(str::to_owned);
+        let form = Form::Xlsx(xlsx::Sheet { name, header });
+        Some(rows(doc, &node, columns, form, has_header))
+    }
+
+    /// The schema file of rows.
+    pub(super) fn row_schema(
+        &mut self,
+        doc: &Doc,
+        mark: Mark,
+        kind: &str,
+        keys: &[&str],
+    ) -> Option<Node> {
         let Some(named) = doc.get("schema") else {
             let hint = "write schema: schema.yaml";
-            self.report.error_hint("M000", mark, "a csv source needs a schema", hint);
+            let what = format!("a {kind} source needs a schema");
+            self.report.error_hint("M000", mark, what, hint);
             return None;
         };
-        let node = self.schema_file(named, "csv", CSV_KEYS)?;
+        self.schema_file(named, kind, keys)
+    }
+
+    /// `header:` and `columns:`, and whether the file has a header.
+    fn columns(&mut self, node: &Node) -> Option<(Vec<Column>, bool)> {
         let has_header = node.get("header").and_then(Node::text) != Some("none");
         let empty = Vec::new();
         let said = node.get("columns").and_then(Node::entries).unwrap_or(&empty);
@@ -67,23 +112,12 @@ impl Loader<'_> {
             self.report.error_hint("M000", node.mark, "the schema has no columns", hint);
             return None;
         }
-        let dialect = delimited::Dialect {
-            separator: self.one_char(&node, "separator", ','),
-            quote: self.one_char(&node, "quote", '"'),
-            header: has_header,
-            line_end: self.line_end(&node, "\r\n"),
-        };
-        Some(rows(doc, &node, columns, Form::Delimited(dialect), has_header))
+        Some((columns, has_header))
     }
 
     /// Reads the schema of a file of fixed widths.
     pub(super) fn fixed(&mut self, doc: &Doc, mark: Mark) -> Option<Legacy> {
-        let Some(named) = doc.get("schema") else {
-            let hint = "write schema: schema.yaml";
-            self.report.error_hint("M000", mark, "a fixed source needs a schema", hint);
-            return None;
-        };
-        let node = self.schema_file(named, "fixed", FIXED_KEYS)?;
+        let node = self.row_schema(doc, mark, "fixed", FIXED_KEYS)?;
         let mut columns = Vec::new();
         for (key, facts) in node.get("columns").and_then(Node::entries).unwrap_or_default() {
             let column = self.column_facts(&key.text, facts);

@@ -3,6 +3,7 @@
 use super::compile_texts;
 use crate::legacy::Charset;
 use crate::legacy::Schema;
+use crate::legacy::row::Form;
 use crate::translate::compile::Diagnostic;
 use crate::translate::plan::{Accept, Program};
 
@@ -77,4 +78,18 @@ fn what_is_always_too_wide_is_a_mistake() {
     };
     let wanted = "XM takes 3 bytes, '男性' has 4";
     assert!(found.iter().any(|text| text.contains(wanted)), "{found:#?}");
+}
+
+#[test]
+fn a_sheet_says_its_header() {
+    let schema =
+        "schema: xlsx\nsheet: 随访\nheader_row: 3\nheader: [KH, XM]\ncolumns: { KH: decimal }\n";
+    let (program, _) = compiled("xlsx", schema).unwrap();
+    let Schema::Row(rows) = &program.schema else { panic!("rows") };
+    let Form::Xlsx(sheet) = &rows.form else { panic!("a sheet") };
+    assert_eq!((sheet.name.as_deref(), sheet.header), (Some("随访"), Some(3)));
+    let names = ["KH", "XM"].map(str::to_owned).to_vec();
+    assert!(program.accept.contains(&Accept::Header(names)), "{:?}", program.accept);
+    let found = says("xlsx", "schema: xlsx\nheader_row: 0\nheader: [KH, XM]\n");
+    assert!(found[0].contains("m/schema.yaml:2:13 `header_row` is the number"), "{found:#?}");
 }
