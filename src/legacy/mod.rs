@@ -5,6 +5,10 @@
 //! slots into [`charset::TextEdit`]s, and [`charset::Text::splice`] applies them to the original
 //! bytes, so that untouched bytes stay untouched. A new record is an edit of a blank one.
 //!
+//! Where the bytes are not the text from end to end (the cells of a DBF table, a sheet in a ZIP
+//! archive), a [`charset::Holder`] knows where each part of the text stands, and how an edit of it
+//! changes the bytes.
+//!
 //! A slot name of a mapping file (`PID-3.4.2`, `收缩压`, `eventBody/BaseInfo/BirthDate`) is resolved
 //! once, when the mapping is compiled, by [`Schema::slot`]; reading a resolved [`Slot`] parses no
 //! text. [`Scope`] says which repetition, group, row or element a rule stands in.

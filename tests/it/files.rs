@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tombolo::flow::inbound::Invalid;
 use tombolo::legacy::Charset;
 use tombolo::listen::config::Files;
 use tombolo::listen::files::{Folder, start};
 use tombolo::store::Status;
 
-use crate::support::inbound::{a04, clinic, hospital, journal};
-use crate::support::{PATIENCE, TestStore};
+use crate::support::inbound::{a04, channel, clinic, hospital, journal};
+use crate::support::{PATIENCE, TestStore, data};
 
 const HEADER: &str = "随访流水号,健康档案编号,姓名,身份证号,随访日期,随访方式,症状,其他症状,收缩压,舒张压,体重,目标体重,身高,体质指数,目标体质指数,心率,其他体征,日吸烟量,目标日吸烟量,日饮酒量,目标日饮酒量,运动次数,运动时长,目标运动次数,目标运动时长,摄盐,目标摄盐,心理调整,遵医行为,辅助检查,服药依从性,药物不良反应,不良反应描述,随访分类,药物1名称,药物1用法,药物1用量,药物2名称,药物2用法,药物2用量,转诊原因,转诊机构及科别,下次随访日期,随访医生";
 const ROW: &str = "NUMBER,53990100100100001,张测试,539901196503150014,DATE,1,2,,162,98,78.5,72,172,26.5,24.3,82,,10,0,2,0,2,20,5,30,3,1,2,2,心电图:左室高电压,2,1,,2,苯磺酸氨氯地平片,每日1次,5mg,,,,,,2026-03-02,虚构医生";
@@ -234,4 +235,39 @@ async fn a_folder_that_is_not_there_is_a_usage_error() {
     let error = Folder::open(Files::of("/nowhere/at/all"), clinic(&at.store)).await.err().unwrap();
     assert!(error.to_string().contains("/nowhere/at/all"), "{error}");
     assert_eq!(error.kind.facts().exit, 2);
+}
+
+#[tokio::test]
+async fn a_table_is_taken_record_by_record_and_its_places_are_those_of_its_bytes() {
+    let Some(path) = data::shared("china-samples/cdc/crb_cards.dbf") else { return };
+    let at = TestStore::new();
+    let folder = tempfile::tempdir().unwrap();
+    let config = Files { pattern: "*.dbf".into(), ..Files::of(folder.path()) };
+    let cards = channel(&at.store, "cards", "cdc-1", &["cdc-card-dbf"], Invalid::Reject);
+    let mut door = Folder::open(config, cards).await.unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    // The name of the second card is cut in the middle of a character.
+    let (header, width) = (0x2E1, 0xF4);
+    let name = header + width + 22;
+    assert_eq!(bytes[name..name + 4], [0xC0, 0xEE, 0xCA, 0xBE]);
+    bytes[name + 1] = b' ';
+    fs::write(folder.path().join("a.dbf"), &bytes).unwrap();
+    let running = CancellationToken::new();
+    door.look(&running).await;
+    door.look(&running).await;
+    let failed = ["a.dbf", "a.dbf.rejected.dbf", "a.dbf.report.json", "a.dbf.report.txt"];
+    assert_eq!(names(&folder.path().join("failed")), failed);
+    let report = fs::read_to_string(folder.path().join("failed/a.dbf.report.txt")).unwrap();
+    assert!(report.starts_with("a.dbf: 2 of 3 records stored"), "{report}");
+    assert!(report.contains("row 2: ") && report.contains("HZXM"), "{report}");
+    let rejected = fs::read(folder.path().join("failed/a.dbf.rejected.dbf")).unwrap();
+    let second = &bytes[header + width..header + 2 * width];
+    assert_eq!((rejected[4], &rejected[header..]), (1, &[second, b"\x1A"].concat()[..]));
+    let entries = journal(&at.store).await;
+    let statuses: Vec<Status> = entries.iter().map(|e| e.arrival.outcome.status).collect();
+    assert_eq!(statuses, [Status::Done, Status::Failed, Status::Done]);
+    let bad = &entries[1].arrival;
+    assert_eq!(bad.bytes.as_ref(), rejected);
+    let spot = bad.outcome.issues.iter().find_map(|i| i.spot.clone()).unwrap();
+    assert_eq!(bad.bytes[spot.bytes.start], 0xC0, "{spot:?}");
 }

@@ -1,5 +1,6 @@
 //! A workbook that is held: where the cells of its sheet stand, and edits of them.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -260,7 +261,8 @@ impl Holder for Book {
     }
 
     fn only(&self, text: &Text, spans: &[Span]) -> Vec<u8> {
-        let kept: Vec<Place> = spans.iter().filter_map(|s| self.row(*s)).map(|r| r.xml).collect();
+        let kept = spans.iter().filter_map(|span| self.row(*span));
+        let kept: HashSet<Place> = kept.map(|row| row.xml).collect();
         let (mut out, mut copied) = (String::new(), 0);
         for row in self.rows.iter().filter(|row| !kept.contains(&row.xml)) {
             out += self.xml((copied, row.xml.0));
