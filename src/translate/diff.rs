@@ -113,8 +113,9 @@ fn key_part(program: &Program, part: &KeyPart) -> String {
         KeyPart::Leaf(leaf, _) => leaf_text(program, leaf),
         KeyPart::Alias(rule) => program.rules.get(*rule).map_or("", |r| &r.alias).to_owned(),
         KeyPart::Literal(text) => format!("\"{text}\""),
-        KeyPart::First { equals, value, .. } => {
-            format!("{} of {equals}", leaf_text(program, value))
+        KeyPart::First { equals, values, .. } => {
+            let values: Vec<String> = values.iter().map(|(_, v)| leaf_text(program, v)).collect();
+            format!("{} of {equals}", values.join(" or "))
         }
         KeyPart::Guarded { value, .. } => format!("{} if there", leaf_text(program, value)),
         KeyPart::Number => "n".to_owned(),

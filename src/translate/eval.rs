@@ -226,8 +226,12 @@ impl<'a> Eval<'a> {
                     any |= text.as_ref().is_some_and(Option::is_some);
                     key.parts.push(text.flatten().unwrap_or_default());
                 }
-                KeyPart::First { each, test, equals, value } => {
-                    let text = self.first_item(each, test, equals, value, scope);
+                KeyPart::First { each, test, equals, choices, values } => {
+                    let first = self.first_item(each, test, equals, (choices, values), scope);
+                    let text = first.map(|(text, secret)| {
+                        key.secret |= secret;
+                        text
+                    });
                     any |= text.is_some();
                     key.parts.push(text.unwrap_or_default());
                 }
@@ -256,13 +260,20 @@ impl<'a> Eval<'a> {
         each: &'a Each,
         test: &'a Leaf,
         equals: &str,
-        value: &'a Leaf,
+        (choices, values): (&'a [usize], &'a [(Option<Branch>, Leaf)]),
         scope: Scope,
-    ) -> Option<String> {
+    ) -> Option<(String, bool)> {
         self.walk_each(each, scope).into_iter().find_map(|chain| {
             let at = chain.last().copied().unwrap_or(scope);
             let code = self.leaf_text(test, at)?;
-            if code == equals { self.leaf_text(value, at) } else { None }
+            if code != equals {
+                return None;
+            }
+            self.decide(choices, at);
+            let (_, leaf) = values.iter().find(|(branch, _)| self.in_branch(*branch))?;
+            // A national id makes no readable id, wherever it stands.
+            let secret = leaf.codecs.iter().any(|codec| matches!(codec, Codec::Cnid));
+            Some((self.leaf_text(leaf, at)?, secret))
         })
     }
 
@@ -311,7 +322,11 @@ impl<'a> Eval<'a> {
 
     /// Enters an object: decides its choices for this scope.
     pub(super) fn enter(&mut self, object: &'a Object, scope: Scope) {
-        for &choice in &object.choices {
+        self.decide(&object.choices, scope);
+    }
+
+    fn decide(&mut self, choices: &'a [usize], scope: Scope) {
+        for &choice in choices {
             let branches = &self.program.choices[choice].branches;
             self.chosen[choice] = None;
             for (index, arm) in branches.iter().enumerate() {

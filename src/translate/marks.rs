@@ -146,6 +146,6 @@ fn same_text(json: &Json, text: &str) -> bool {
         Json::String(s) if !text.contains('\\') => {
             text.len() == s.len() + 2 && text.starts_with('"') && &text[1..text.len() - 1] == s
         }
-        other => *other == text,
+        other => other.to_string() == text,
     }
 }

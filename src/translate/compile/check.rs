@@ -98,8 +98,9 @@ fn key_slots(key: &Key, out: &mut HashSet<String>) {
         match part {
             KeyPart::Leaf(leaf, _) => out.extend(leaf.slots.iter().cloned()),
             KeyPart::Guarded { value, .. } => out.extend(value.slots.iter().cloned()),
-            KeyPart::First { test, value, .. } => {
-                out.extend(test.slots.iter().chain(&value.slots).cloned());
+            KeyPart::First { test, values, .. } => {
+                let values = values.iter().flat_map(|(_, leaf)| &leaf.slots);
+                out.extend(test.slots.iter().chain(values).cloned());
             }
             _ => {}
         }

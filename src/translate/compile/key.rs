@@ -3,7 +3,7 @@
 use super::Compiling;
 use super::scope::Scope;
 use super::text::{call, quoted, split, split_word};
-use crate::translate::plan::{Codec, Drive, Key, KeyPart, Leaf, Object, Value};
+use crate::translate::plan::{Branch, Codec, Drive, Key, KeyPart, Leaf, Object, Value};
 use crate::yaml::{Mark, Node};
 
 impl Compiling<'_> {
@@ -147,9 +147,9 @@ impl Compiling<'_> {
                     }
                     Drive::Each(each) => {
                         let Some(test) = leaf_at(&item.value, &test).cloned() else { continue };
-                        let (each, equals) = (each.clone(), code.to_owned());
-                        let (test, value) = (Box::new(test), Box::new(value));
-                        return Some(KeyPart::First { each, test, equals, value });
+                        let (each, equals, test) = (each.clone(), code.to_owned(), Box::new(test));
+                        let (choices, values) = branched(&item.value, &path);
+                        return Some(KeyPart::First { each, test, equals, choices, values });
                     }
                     _ => {}
                 }
@@ -199,6 +199,19 @@ fn leaf_at<'v>(value: &'v Value, path: &[&str]) -> Option<&'v Leaf> {
         }
         _ => None,
     }
+}
+
+/// The leaves at a path below an item, each with its branch, and the item's choices.
+fn branched(value: &Value, path: &[&str]) -> (Vec<usize>, Vec<(Option<Branch>, Leaf)>) {
+    let (Value::Object(object), Some((step, rest))) = (value, path.split_first()) else {
+        return (
+            Vec::new(),
+            leaf_at(value, path).map(|leaf| (None, leaf.clone())).into_iter().collect(),
+        );
+    };
+    let fields = object.fields.iter().filter(|f| f.name == *step);
+    let leaves = fields.filter_map(|f| Some((f.branch, leaf_at(&f.value, rest)?.clone())));
+    (object.choices.clone(), leaves.collect())
 }
 
 fn field_at<'v>(object: &'v Object, name: &str, rest: &[&str]) -> Option<&'v Leaf> {

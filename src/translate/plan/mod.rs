@@ -260,8 +260,10 @@ pub enum KeyPart {
         test: Box<Leaf>,
         /// With this.
         equals: String,
-        /// What is taken from the item.
-        value: Box<Leaf>,
+        /// The choices that are decided in the item, and what is taken from it, by branch.
+        choices: Vec<usize>,
+        /// See above.
+        values: Vec<(Option<Branch>, Leaf)>,
     },
     /// `identifier(FILL).value` of an item that is there only if a condition holds.
     Guarded {

@@ -57,6 +57,11 @@ impl<'a> Put<'a, '_> {
         let mut mine = Vec::new();
         let mut others = Vec::new();
         branch_paths(object, branch, &mut mine, &mut others);
+        let mut leaves = Vec::new();
+        own_leaves(object, branch, false, &mut String::new(), &mut leaves);
+        let quantities = leaves.iter().filter(|(_, leaf)| leaf.json == JsonKind::Object);
+        let quantities: Vec<Vec<&str>> =
+            quantities.map(|(at, _)| at.split('/').skip(1).collect()).collect();
         // Every part of a scanned text is needed to print it.
         let own = if arm.scan.is_some() {
             mine.iter().all(|path| present(new, path))
@@ -74,6 +79,12 @@ impl<'a> Put<'a, '_> {
         let covered = |path: &Vec<String>| {
             mine.iter().any(|m| path.starts_with(m) || m.starts_with(path))
                 || said.iter().any(|(constant, _)| constant == path)
+                || quantities.iter().any(|at| {
+                    let inside =
+                        path.len() == at.len() + 1 && path.iter().zip(at).all(|(a, b)| a == b);
+                    let below = path.last().filter(|_| inside);
+                    below.is_some_and(|key| matches!(key.as_str(), "unit" | "system" | "code"))
+                })
         };
         let lost = others.iter().filter(|path| present(new, path) && !covered(path)).count();
         let lost = lost + self.unsayable(object, branch, new);
@@ -247,8 +258,9 @@ fn overlaps(a: &Input, b: &Input) -> bool {
         Input::Slots(alternatives) => alternatives.iter().flatten().cloned().collect(),
         _ => Vec::new(),
     };
+    // A field or component asked for as a whole is the same one.
     let (a, b) = (slots(a), slots(b));
-    a.iter().any(|s| b.contains(s))
+    a.iter().any(|s| b.iter().any(|t| s == t || s.clone().whole() == t.clone().whole()))
 }
 
 /// JSON paths of the leaves of this branch, and of the other branches of its choice.
@@ -365,7 +377,10 @@ fn leaf_paths(value: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>
 fn slot_position(all: &Input, one: &Input) -> usize {
     let (Input::Slots(all), Input::Slots(one)) = (all, one) else { return 0 };
     let wanted = one.first().and_then(|s| s.first());
-    all.first().and_then(|slots| slots.iter().position(|s| Some(s) == wanted)).unwrap_or(0)
+    let same = |s: &crate::legacy::Slot| {
+        wanted.is_some_and(|w| s == w || s.clone().whole() == w.clone().whole())
+    };
+    all.first().and_then(|slots| slots.iter().position(same)).unwrap_or(0)
 }
 
 fn present(json: &Json, path: &[String]) -> bool {

@@ -9,7 +9,7 @@ use crate::error::Kind;
 use crate::fhir::Issue;
 use crate::legacy::{List, Read, Scope, Slot, Write};
 use crate::translate::codec::{self, Val};
-use crate::translate::plan::{Branch, Case, Else, Flag, Guard, Input, Leaf, Nulls, Said};
+use crate::translate::plan::{Branch, Case, Else, Flag, Guard, Input, Leaf, Nulls, Said, Scan};
 
 impl<'a> Put<'a, '_> {
     /// Writes a changed leaf.
@@ -34,6 +34,7 @@ impl<'a> Put<'a, '_> {
             && old.is_some()
             && !self.readable(leaf, scope)
             && other.flag == Flag::Own
+            && !matches!(other.input, Input::About(_))
         {
             return self.leaf(other, old, Some(new), scope);
         }
@@ -252,6 +253,15 @@ impl<'a> Put<'a, '_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Empties a slot that was taken apart.
+    pub(super) fn clear_scan(&mut self, scan: &'a Scan, scope: Scope) {
+        if let Input::Slots(alternatives) = &scan.slot
+            && let Some(slot) = self.read_alternative(alternatives, scope).first()
+        {
+            self.write_text(slot, None, scope);
         }
     }
 

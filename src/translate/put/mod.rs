@@ -340,16 +340,21 @@ impl<'a, 'b> Put<'a, 'b> {
     fn write_assigned(&mut self, assigned: &[(usize, String)]) {
         // All are placed before any is written: a list of references is written in their scopes.
         let mut placed = Vec::new();
+        // Who refers to others of the same list stands first: they join its group.
+        for (rule, reference) in place::leaders_first(self.program(), assigned) {
+            let Some(new) = self.resources.resource(&reference) else { continue };
+            let Some(chain) = self.chain_for(rule, &reference) else { continue };
+            placed.push((rule, new, chain.last().copied().unwrap_or_default()));
+            self.made.push(MadeInstance { rule, chain, reference, old: None });
+        }
+        // One that several groups refer to stands in each of them.
         for (rule, reference) in assigned {
             let Some(new) = self.resources.resource(reference) else { continue };
-            let Some(chain) = self.chain_for(*rule, reference) else { continue };
-            placed.push((*rule, new, chain.last().copied().unwrap_or_default()));
-            self.made.push(MadeInstance {
-                rule: *rule,
-                chain,
-                reference: reference.clone(),
-                old: None,
-            });
+            for chain in self.other_groups(*rule, reference) {
+                placed.push((*rule, new, chain.last().copied().unwrap_or_default()));
+                let reference = reference.clone();
+                self.made.push(MadeInstance { rule: *rule, chain, reference, old: None });
+            }
         }
         for (rule, new, scope) in placed {
             if let Some(guard) = &self.program().rules[rule].when {
@@ -366,22 +371,30 @@ impl<'a, 'b> Put<'a, 'b> {
         let now = jiff::Timestamp::now();
         let message_id = uuid::Uuid::now_v7().simple().to_string()[12..].to_ascii_uppercase();
         for slot in &program.put {
-            let targets: Vec<(Scope, usize)> = match slot.rule {
-                None => vec![(Scope::default(), 1)],
+            let targets: Vec<(Vec<Scope>, usize)> = match slot.rule {
+                None => vec![(Vec::new(), 1)],
                 Some(rule) => {
                     let mine = self.made.iter().filter(|m| m.rule == rule);
-                    let scopes = mine.map(|m| m.chain.last().copied().unwrap_or_default());
-                    scopes.enumerate().map(|(n, s)| (s, n + 1)).collect()
+                    let mut chains: Vec<Vec<Scope>> = mine.map(|m| m.chain.clone()).collect();
+                    chains.dedup();
+                    // Numbers begin anew in each enclosing group.
+                    let around = |chain: &[Scope]| chain[..chain.len().saturating_sub(1)].to_vec();
+                    let number = |n: usize| {
+                        chains[..n].iter().filter(|c| around(c) == around(&chains[n])).count() + 1
+                    };
+                    let numbers: Vec<usize> = (0..chains.len()).map(number).collect();
+                    chains.into_iter().zip(numbers).collect()
                 }
             };
-            for (scope, number) in targets {
+            for (chain, number) in targets {
+                let scope = chain.last().copied().unwrap_or_default();
                 // A leaf that owns the slot as well has said it already.
                 let said = self.filled.iter().any(|(at, s)| *at == scope && *s == slot.slot);
                 if said || (!self.creating && !depends_on_fhir(&slot.expr)) {
                     continue;
                 }
                 let sight = |old: bool| {
-                    let resource = |rule: usize| self.side(rule, old);
+                    let resource = |rule: usize| self.side(rule, &chain, old);
                     let sight = expr::Sight {
                         eval: &self.writer.eval,
                         scope,
@@ -404,9 +417,11 @@ impl<'a, 'b> Put<'a, 'b> {
         }
     }
 
-    /// The resource of a rule: as it was, or as the Bundle has it.
-    fn side(&self, rule: usize, old: bool) -> Option<Json> {
-        let made = self.made.iter().find(|m| m.rule == rule)?;
+    /// The resource of a rule, as it was or as the Bundle has it: of several the one in these groups.
+    fn side(&self, rule: usize, chain: &[Scope], old: bool) -> Option<Json> {
+        let mine = || self.made.iter().filter(|m| m.rule == rule);
+        let near = |m: &&MadeInstance| m.chain.starts_with(chain) || chain.starts_with(&m.chain);
+        let made = mine().find(near).or_else(|| mine().next())?;
         if old {
             return made.old.clone();
         }

@@ -184,6 +184,10 @@ impl<'a> Put<'a, '_> {
                 self.path.pop();
             }
         }
+        // What the branch took apart goes with it; the next one writes it anew.
+        if let Some(scan) = &self.program().choices[choice].branches[arm].scan {
+            self.clear_scan(scan, scope);
+        }
     }
 
     pub(super) fn value(

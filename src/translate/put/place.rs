@@ -212,7 +212,73 @@ fn value_has_refs(value: &Value) -> bool {
     }
 }
 
+/// Resources to place, those first whose rule refers to another one over the same list.
+pub(super) fn leaders_first(
+    program: &Program,
+    assigned: &[(usize, String)],
+) -> Vec<(usize, String)> {
+    let list = |rule: usize| program.rules[rule].each.as_ref().and_then(|e| e.steps.first());
+    let leads = |a: usize, b: usize| {
+        let mut found = false;
+        refs(&program.rules[a].body, &mut |to| found |= to == b);
+        a != b && found && list(a).is_some() && list(a) == list(b)
+    };
+    let mut left: Vec<usize> = assigned.iter().map(|(rule, _)| *rule).collect();
+    left.dedup();
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        // In a circle, the first of the file.
+        let free = left.iter().position(|b| !left.iter().any(|a| leads(*a, *b))).unwrap_or(0);
+        order.push(left.remove(free));
+    }
+    let mut sorted = assigned.to_vec();
+    sorted.sort_by_key(|(rule, _)| order.iter().position(|o| o == rule));
+    sorted
+}
+
+/// Calls `f` with every rule that a body refers to.
+fn refs(body: &Object, f: &mut dyn FnMut(usize)) {
+    fn of_value(value: &Value, f: &mut dyn FnMut(usize)) {
+        match value {
+            Value::Ref(to) => f(to.rule),
+            Value::Object(inner) => refs(inner, f),
+            Value::List(items) => items.iter().for_each(|item| of_value(&item.value, f)),
+            Value::Const(_) | Value::Leaf(_) => {}
+        }
+    }
+    body.fields.iter().for_each(|field| of_value(&field.value, f));
+}
+
 impl Put<'_, '_> {
+    /// Further groups in which a resource has to stand: of resources over the same list that refer
+    /// to it by this rule.
+    pub(super) fn other_groups(&self, rule: usize, reference: &str) -> Vec<Vec<Scope>> {
+        let program = self.program();
+        let Some(each) = &program.rules[rule].each else { return Vec::new() };
+        let mut groups: Vec<Vec<Scope>> = Vec::new();
+        for made in self.made.iter().filter(|m| m.rule != rule && m.old.is_none()) {
+            let Some(other) = &program.rules[made.rule].each else { continue };
+            if !other.steps.starts_with(&each.steps) || made.chain.len() < each.steps.len() {
+                continue;
+            }
+            let chain = made.chain[..each.steps.len()].to_vec();
+            let Some(map) = self.resources.resource(&made.reference) else { continue };
+            let mut refers = false;
+            follow(
+                &program.rules[made.rule].body,
+                &Json::Object(map.clone()),
+                &mut |to, target| {
+                    refers |= to == rule && self.resources.same(target, reference);
+                    false
+                },
+            );
+            if refers && !self.taken(rule, &chain) && !groups.contains(&chain) {
+                groups.push(chain);
+            }
+        }
+        groups
+    }
+
     /// The scopes in which a new resource of a rule is written; new groups, segments or repetitions
     /// are made as needed. Rules driven by the same list share an instance if their resources refer
     /// to each other (an order and its report).
@@ -283,7 +349,7 @@ impl Put<'_, '_> {
             t.create
                 && t.rules.iter().any(|rule| self.made.iter().any(|m| m.rule == *rule))
                 && t.with.as_ref().is_none_or(|(path, want)| {
-                    t.rules.iter().filter_map(|rule| self.side(*rule, false)).any(|json| {
+                    t.rules.iter().filter_map(|rule| self.side(*rule, &[], false)).any(|json| {
                         at_steps(&json, path).and_then(scalar).is_some_and(|v| v == *want)
                     })
                 })
