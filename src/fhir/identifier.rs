@@ -12,6 +12,9 @@ const CARD_WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 
 /// Check characters of GB 11643, by the sum modulo 11.
 const CARD_CHECKS: &[u8; 11] = b"10X98765432";
 
+/// What report cards write where the number is unknown.
+const CARD_UNKNOWN: &str = "00000000000000000X";
+
 /// Characters of GB 32100 (unified social credit code): no I, O, S, V, Z.
 const USCC_LETTERS: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
 
@@ -40,13 +43,17 @@ pub struct IdCard {
     pub sex: Sex,
 }
 
-/// Full-width letters and digits become half-width, letters upper-case; white space goes.
+/// Full-width letters and digits become half-width, letters upper-case; white space goes, and what
+/// has no width.
 pub fn tidy(text: &str) -> String {
     let half = |c: char| match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).unwrap_or(c),
         c => c,
     };
-    let kept = text.chars().map(half).filter(|c| !c.is_whitespace());
+    let kept = text
+        .chars()
+        .map(half)
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200B}' | '\u{FEFF}'));
     kept.map(|c| c.to_ascii_uppercase()).collect()
 }
 
@@ -55,8 +62,11 @@ pub fn tidy(text: &str) -> String {
 pub fn id_card(text: &str) -> Result<IdCard> {
     let wrong = |reason: String| Error::new(Kind::Value, format!("`{text}` {reason}"));
     let bytes = text.as_bytes();
-    if text.contains('*') {
+    if is_masked(text) {
         return Err(wrong("is a masked ID card number".to_owned()));
+    }
+    if text == CARD_UNKNOWN {
+        return Err(wrong("stands for an ID card number that nobody knows".to_owned()));
     }
     let all_digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
     let first: String = match bytes.len() {
@@ -84,6 +94,29 @@ pub fn id_card(text: &str) -> Result<IdCard> {
         birth,
         sex: if odd { Sex::Male } else { Sex::Female },
     })
+}
+
+/// `5399********0014`, `539901XXXXXXXX0014`: digits are hidden.
+fn is_masked(text: &str) -> bool {
+    let hidden = |(at, c): (usize, char)| c == '*' || (c == 'X' && at < 17);
+    let only = |c: char| c.is_ascii_digit() || matches!(c, '*' | 'X');
+    text.contains('*')
+        || (text.len() == 18 && text.chars().all(only) && text.char_indices().any(hidden))
+}
+
+/// The usual spellings of a valid number of 18 characters, itself first: with `x`, with 15 digits
+/// if the birth date allows it, in full width.
+pub fn id_card_spellings(number: &str) -> Vec<String> {
+    let mut all = vec![number.to_owned()];
+    if number.ends_with('X') {
+        all.push(number.replace('X', "x"));
+    }
+    if let (Some(region), Some("19"), Some(rest)) =
+        (number.get(..6), number.get(6..8), number.get(8..17))
+    {
+        all.push(format!("{region}{rest}"));
+    }
+    with_full_width(all)
 }
 
 /// The check character of 17 digits.
@@ -115,9 +148,14 @@ pub fn uscc(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks an organisation code (GB 11714): 8 digits or capital letters and a check character, with
-/// or without a hyphen before it.
-pub fn organisation(text: &str) -> Result<()> {
+/// The usual spellings of a unified social credit code, itself first: small letters, full width.
+pub fn uscc_spellings(code: &str) -> Vec<String> {
+    with_full_width(with_small_letters(vec![code.to_owned()]))
+}
+
+/// Reads an organisation code (GB 11714): 8 digits or capital letters and a check character, with
+/// or without a hyphen before it; it comes back without.
+pub fn organisation(text: &str) -> Result<String> {
     let wrong = |reason: String| Error::new(Kind::Value, format!("`{text}` {reason}"));
     let plain = match text.split_once('-') {
         Some((code, check)) if check.len() == 1 => format!("{code}{check}"),
@@ -142,7 +180,34 @@ pub fn organisation(text: &str) -> Result<()> {
         let found = found.escape_debug();
         return Err(wrong(format!("has the check character {found}, should be {right}")));
     }
-    Ok(())
+    Ok(plain)
+}
+
+/// The usual spellings of an organisation code of 9 characters, itself first: with a hyphen, small
+/// letters, full width.
+pub fn organisation_spellings(code: &str) -> Vec<String> {
+    let mut all = vec![code.to_owned()];
+    if let (Some(first), Some(check)) = (code.get(..8), code.get(8..)) {
+        all.push(format!("{first}-{check}"));
+    }
+    with_full_width(with_small_letters(all))
+}
+
+fn with_small_letters(mut all: Vec<String>) -> Vec<String> {
+    let mut small: Vec<String> = all.iter().map(|text| text.to_ascii_lowercase()).collect();
+    small.retain(|text| !all.contains(text));
+    all.extend(small);
+    all
+}
+
+fn with_full_width(mut all: Vec<String>) -> Vec<String> {
+    let wide = |c: char| match c {
+        '!'..='~' => char::from_u32(u32::from(c) + 0xFEE0).unwrap_or(c),
+        c => c,
+    };
+    let full: Vec<String> = all.iter().map(|text| text.chars().map(wide).collect()).collect();
+    all.extend(full);
+    all
 }
 
 fn weighted(bytes: &[u8], weights: &[u32], value: impl Fn(u8) -> u32) -> u32 {
@@ -178,6 +243,8 @@ mod tests {
             ("539901196503150015", "has the check character 5, should be 4"),
             ("53990119520229006x", "has the check character x, should be X"),
             ("5399********0014", "is a masked ID card number"),
+            ("539901XXXXXXXX0014", "is a masked ID card number"),
+            ("00000000000000000X", "stands for an ID card number that nobody knows"),
             ("539901202402300011", "has the check character 1, should be 8"),
             ("539901202402300018", "has the birth date 2024-02-30: 2024-02 has no day 30"),
             ("539901650230001", "has the birth date 1965-02-30: 1965-02 has no day 30"),
@@ -201,7 +268,7 @@ mod tests {
             assert!(uscc(code).is_ok(), "{code}");
             assert!(organisation(&code[8..17]).is_ok(), "{code}");
         }
-        assert!(organisation("40000001-8").is_ok());
+        assert_eq!(organisation("40000001-8").unwrap(), "400000018");
         for (code, reason) in [
             ("12539901400000018B", "has the check character B, should be A"),
             ("1253990140000001", "is not a unified social credit code"),
@@ -222,7 +289,38 @@ mod tests {
         }
     }
 
+    /// A code with the right check character, or none for the few prefixes that have none.
+    fn checked(first: &str, all: &str, is: impl Fn(&str) -> bool) -> Option<String> {
+        all.chars().map(|c| format!("{first}{c}")).find(|code| is(code))
+    }
+
     proptest! {
+        /// All spellings of a national identifier are one.
+        #[test]
+        fn spellings_mean_the_same(
+            born in 1900_u32..2030, month in 1_u32..13, day in 1_u32..29, sequence in 0_u32..1000,
+            organisation_first in "[0-9A-Z]{8}", uscc_first in "[0-9ABCDEFGHJKLMNPQRTUWXY]{17}",
+        ) {
+            let first = format!("539901{born}{month:02}{day:02}{sequence:03}");
+            let number = format!("{first}{}", char::from(card_check(first.as_bytes())));
+            let all = id_card_spellings(&number);
+            prop_assert_eq!(all.iter().any(|s| s.len() == 15), (1900..2000).contains(&born));
+            for written in all {
+                prop_assert_eq!(id_card(&tidy(&written)).unwrap().number, number.clone());
+            }
+            let letters = std::str::from_utf8(USCC_LETTERS).unwrap();
+            let code = checked(&uscc_first, letters, |c| uscc(c).is_ok()).expect("31 values, 31 letters");
+            for written in uscc_spellings(&code) {
+                prop_assert!(uscc(&tidy(&written)).is_ok());
+                prop_assert_eq!(tidy(&written), code.clone());
+            }
+            let code = checked(&organisation_first, "0123456789X", |c| organisation(c).is_ok());
+            let code = code.expect("11 values, 11 characters");
+            for written in organisation_spellings(&code) {
+                prop_assert_eq!(organisation(&tidy(&written)).unwrap(), code.clone());
+            }
+        }
+
         #[test]
         fn checking_never_panics(text in "\\PC{0,20}|[0-9X]{15,18}|[0-9A-Z-]{9,18}") {
             let _ = (id_card(&text), uscc(&text), organisation(&text), tidy(&text));
@@ -238,6 +336,26 @@ mod tests {
             wrong[at] = b'0' + digit;
             let wrong = String::from_utf8(wrong).unwrap();
             prop_assert_eq!(id_card(&wrong).is_ok(), wrong == number);
+        }
+
+        /// The same for the codes of organisations.
+        #[test]
+        fn one_wrong_letter_is_noticed(
+            organisation_first in "[0-9A-Z]{8}", uscc_first in "[0-9ABCDEFGHJKLMNPQRTUWXY]{17}",
+            at in 0_usize..8, letter in "[0-9ABCDEFGHJKLMNPQRTUWXY]",
+        ) {
+            let letters = std::str::from_utf8(USCC_LETTERS).unwrap();
+            let code = checked(&uscc_first, letters, |c| uscc(c).is_ok()).unwrap();
+            let mut wrong = code.clone();
+            wrong.replace_range(at..=at, &letter);
+            prop_assert_eq!(uscc(&wrong).is_ok(), wrong == code);
+            let code = checked(&organisation_first, "0123456789X", |c| organisation(c).is_ok()).unwrap();
+            let mut wrong = code.clone();
+            wrong.replace_range(at..=at, &letter);
+            // Values beyond 10 repeat modulo 11.
+            let value = |c: &str| u32::from_str_radix(c, 36).unwrap() % 11;
+            let same = value(&letter) == value(&code[at..=at]);
+            prop_assert_eq!(organisation(&wrong).is_ok(), same);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! * [`library`]: the mappings there are: embedded ones, and folders that lie over them
 //! * [`get`], [`put`]: the two directions
 //! * [`coverage`], [`compose`], [`diff`], [`explain`], [`show`]: what people ask about mappings
+//! * [`spellings`]: which legacy texts a value may come from
 //! * [`merge`]: an inbound resource over a stored one
 //!
 //! The language is described in `docs/mapping-language.md`.
@@ -31,6 +32,7 @@ pub mod put;
 pub mod reload;
 pub mod show;
 pub mod spaces;
+pub mod spellings;
 pub mod v2fhir;
 
 pub use get::Translated;

@@ -11,6 +11,7 @@
 
 mod app;
 mod cli;
+mod codes;
 mod crash;
 mod deliver;
 mod fhir;

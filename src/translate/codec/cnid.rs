@@ -12,6 +12,11 @@ pub(super) fn get(text: Cow<'_, str>) -> Result<Cow<'_, str>, Bad> {
     Ok(if card.number == *text { text } else { Cow::Owned(card.number) })
 }
 
+/// The 18-digit form, or what was sent: `cnid(or text)`.
+pub(super) fn get_or_text(text: Cow<'_, str>) -> Cow<'_, str> {
+    get(text.clone()).unwrap_or(text)
+}
+
 /// Whether a valid number agrees with a birth date (`1990-12-08`) and an administrative gender;
 /// what is unknown agrees.
 pub(in crate::translate) fn fits(id: &str, birth_date: Option<&str>, gender: Option<&str>) -> bool {
@@ -37,6 +42,12 @@ mod tests {
             assert_eq!(get(written.into()).as_deref(), Ok("53990119520229006X"), "{written}");
         }
         assert_eq!(get("539901650315001".into()).as_deref(), Ok("539901196503150014"));
+    }
+
+    #[test]
+    fn what_is_no_number_may_stay() {
+        assert_eq!(get_or_text("5399********0014".into()), "5399********0014");
+        assert_eq!(get_or_text("53990119520229006x".into()), "53990119520229006X");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod cnid;
 mod code;
 mod date;
+mod organisation;
 mod quantity;
 mod template;
 mod text;
@@ -82,6 +83,9 @@ pub(super) fn decode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Name => Val::Text(text::name(one(val)?)),
         Codec::Phone => Val::Text(text::phone(one(val)?)),
         Codec::Cnid => Val::Text(cnid::get(one(val)?)?),
+        Codec::CnidOrText => Val::Text(cnid::get_or_text(one(val)?)),
+        Codec::Uscc => Val::Text(organisation::uscc(one(val)?)?),
+        Codec::OrgCode { .. } => Val::Text(organisation::code_get(one(val)?)?),
         Codec::Template(template) => Val::Text(template::join(template, val)?.into()),
         Codec::Lines => Val::Text(text::join_lines(val)),
         Codec::Trim => Val::Text(text::trim(one(val)?)),
@@ -94,7 +98,9 @@ pub(super) fn decode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
 pub(super) fn encode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result<Val<'r>, Bad> {
     let one = |val: Val<'r>| val.text().ok_or_else(|| "is not a text".to_owned());
     Ok(match codec {
-        Codec::Code(table) => Val::Text(code::put(&around.program.tables[*table], one(val)?)?),
+        Codec::Code(table) => {
+            Val::Text(code::put(&around.program.tables[*table], &around.zone, one(val)?)?)
+        }
         Codec::Hd(table) => code::hd_put(&around.program.tables[*table], one(val)?)?,
         Codec::Date(patterns) => Val::Text(date::date_put(patterns, around, &one(val)?)?.into()),
         Codec::DateTime(patterns) => {
@@ -107,6 +113,9 @@ pub(super) fn encode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Name | Codec::Phone | Codec::Trim => val,
         Codec::Xhtml => Val::Text(xhtml::put(&one(val)?)?.into()),
         Codec::Cnid => Val::Text(cnid::get(one(val)?)?),
+        Codec::CnidOrText => Val::Text(cnid::get_or_text(one(val)?)),
+        Codec::Uscc => Val::Text(organisation::uscc(one(val)?)?),
+        Codec::OrgCode { hyphen } => Val::Text(organisation::code_put(*hyphen, one(val)?)?),
         Codec::Template(template) => template::split(template, &one(val)?)?,
         Codec::Lines => text::split_lines(&one(val)?),
         Codec::Pad(width) => Val::Text(text::pad(*width, &one(val)?).into()),

@@ -49,7 +49,8 @@ pub(super) enum Yields {
 /// All names, for hints.
 const NAMES: &[&str] = &[
     "bool", "cnid", "code", "copy", "date", "datetime", "decimal", "hd", "int", "lines", "lossy",
-    "map", "name", "pad", "phone", "quantity", "shared", "template", "trim", "unsplit", "xhtml",
+    "map", "name", "orgcode", "pad", "phone", "quantity", "shared", "template", "trim", "unsplit",
+    "uscc", "xhtml",
 ];
 
 /// What a codec yields; `None`: what it is given.
@@ -62,7 +63,8 @@ pub(super) fn yields(codec: &Codec) -> Option<Yields> {
         Codec::Bool(..) => Some(Yields::Bool),
         Codec::Quantity(_) => Some(Yields::Quantity),
         Codec::Xhtml => Some(Yields::Xhtml),
-        Codec::Name | Codec::Phone | Codec::Cnid | Codec::Pad(_) | Codec::Trim => None,
+        Codec::Name | Codec::Phone | Codec::Pad(_) | Codec::Trim => None,
+        Codec::Cnid | Codec::CnidOrText | Codec::Uscc | Codec::OrgCode { .. } => None,
         Codec::Code(_) | Codec::Hd(_) | Codec::Template(_) | Codec::Lines => Some(Yields::Text),
     }
 }
@@ -101,6 +103,10 @@ impl Compiling<'_> {
             ("trim", "") => Codec::Trim,
             ("phone", "") => Codec::Phone,
             ("cnid", "") => Codec::Cnid,
+            ("cnid", "or text") => Codec::CnidOrText,
+            ("uscc", "") => Codec::Uscc,
+            ("orgcode", "") => Codec::OrgCode { hyphen: false },
+            ("orgcode", "hyphen") => Codec::OrgCode { hyphen: true },
             ("lines", "") => Codec::Lines,
             ("template", args) => Codec::Template(self.template(literal(args), mark)?),
             ("pad", width) => match width.trim().parse() {

@@ -2,20 +2,29 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::civil::Date;
+
 use super::Compiling;
 use super::load::join;
 use super::text::{did_you_mean, literal};
-use crate::translate::plan::{Pos, Row, Table, Way};
+use crate::translate::plan::{Pos, Row, Table, Validity, Way};
 use crate::yaml::{Key, Kind, Mark, Node};
 
 /// Keys of a table that is a map.
 const TABLE_KEYS: &[&str] =
     &["system", "identity", "file", "legacy", "fhir", "valid_from", "valid_to"];
 
-/// A row and where it was written.
+/// A row, where it was written, and when it is valid.
 struct Written {
     row: Row,
     mark: Mark,
+    valid: Validity,
+}
+
+impl Written {
+    fn always(row: Row, mark: Mark) -> Written {
+        Written { row, mark, valid: Validity::default() }
+    }
 }
 
 impl Compiling<'_> {
@@ -55,7 +64,7 @@ impl Compiling<'_> {
             if let Some((legacy, fhir)) = text.split_once(&format!(" {arrow} ")) {
                 let legacy = literal(legacy).to_owned();
                 let row = Row { legacy, fhir: literal(fhir).to_owned(), way };
-                return Some(Written { row, mark: node.mark });
+                return Some(Written::always(row, node.mark));
             }
         }
         let hint = "write `legacy <-> fhir`, `legacy --> fhir` or `legacy <-- fhir`, with blanks around the arrow";
@@ -84,7 +93,7 @@ impl Compiling<'_> {
             let same = |item: &Node| {
                 let code = item.text()?.to_owned();
                 let row = Row { legacy: code.clone(), fhir: code, way: Way::Both };
-                Some(Written { row, mark: item.mark })
+                Some(Written::always(row, item.mark))
             };
             return items.iter().filter_map(same).collect();
         }
@@ -105,8 +114,8 @@ impl Compiling<'_> {
         self.file_rows(file, node.mark, &columns)
     }
 
-    /// Rows of a CSV file. Rows with an empty cell are skipped; a target that an earlier row has,
-    /// or a row that is no longer valid, is read only.
+    /// Rows of a CSV file. Rows with an empty cell are skipped; a target that an earlier row has on
+    /// the same day is read only.
     fn file_rows(&mut self, file: &str, mark: Mark, columns: &Columns) -> Vec<Written> {
         let path = join(self.report.path(mark.file), file);
         let at = self.report.within(mark, file);
@@ -129,33 +138,50 @@ impl Compiling<'_> {
         let (Some(legacy), Some(fhir)) = (column(columns.legacy), column(columns.fhir)) else {
             return Vec::new();
         };
-        columns.valid_from.and_then(&mut column);
+        let valid_from = columns.valid_from.and_then(&mut column);
         let valid_to = columns.valid_to.and_then(&mut column);
-        let mut taken = HashSet::new();
         let mut rows: Vec<Written> = Vec::new();
-        let mut ended_rows = Vec::new();
         for (line, cells) in lines {
             let cell = |n: usize| cells.get(n).map_or("", |c| c.trim());
             if cell(legacy).is_empty() || cell(fhir).is_empty() {
                 continue;
             }
-            let ended = valid_to.is_some_and(|n| !cell(n).is_empty());
-            let first = !ended && taken.insert(cell(fhir).to_owned());
-            let way = if first { Way::Both } else { Way::Get };
-            let row = Row { legacy: cell(legacy).to_owned(), fhir: cell(fhir).to_owned(), way };
             let mark = Mark { file: number, line, column: 1, length: 1 };
-            if ended { &mut ended_rows } else { &mut rows }.push(Written { row, mark });
+            let mut day = |n: Option<usize>| self.day(n.map_or("", cell), mark);
+            let valid = Validity { from: day(valid_from), to: day(valid_to) };
+            let (legacy, fhir) = (cell(legacy).to_owned(), cell(fhir).to_owned());
+            let twin = |earlier: &Written| {
+                earlier.row.way == Way::Both
+                    && earlier.row.fhir == fhir
+                    && earlier.valid.meets(valid)
+            };
+            let way = if rows.iter().any(twin) { Way::Get } else { Way::Both };
+            rows.push(Written { row: Row { legacy, fhir, way }, mark, valid });
         }
-        ended_rows.retain(|old| !rows.iter().any(|new| new.row.legacy == old.row.legacy));
-        rows.extend(ended_rows);
+        superseded(&mut rows);
         rows
+    }
+
+    /// A day of a code's validity; empty is open.
+    fn day(&mut self, text: &str, mark: Mark) -> Option<Date> {
+        if text.is_empty() {
+            return None;
+        }
+        let day = text.parse().ok();
+        if day.is_none() {
+            let what = format!("'{text}' is no day");
+            let hint = "validity is written as 2025-08-31, or left empty";
+            self.report.error_hint("M000", self.report.within(mark, text), what, hint);
+        }
+        day
     }
 
     /// Fills both directions and looks for rows that contradict each other (M009).
     fn fill(&mut self, table: &mut Table, rows: Vec<Written>) {
         let mut get: HashMap<String, (String, Mark)> = HashMap::new();
         let mut put: HashMap<String, (String, Mark)> = HashMap::new();
-        for Written { row, mark } in rows {
+        let mut lasting: HashMap<String, Validity> = HashMap::new();
+        for Written { row, mark, valid } in rows {
             if row.legacy == "*" {
                 self.star_row(table, &row, mark);
                 table.rows.push(row);
@@ -171,7 +197,15 @@ impl Compiling<'_> {
                 }
                 continue;
             }
-            if row.way != Way::Get
+            if row.way != Way::Get && !valid.always() {
+                let dated = table.dated.entry(row.fhir.clone()).or_default();
+                dated.push((valid, row.legacy.clone()));
+                let lasts = lasting.get(&row.fhir).is_none_or(|other| valid.outlasts(*other));
+                if lasts && (lasting.contains_key(&row.fhir) || !put.contains_key(&row.fhir)) {
+                    put.insert(row.fhir.clone(), (row.legacy.clone(), mark));
+                    lasting.insert(row.fhir.clone(), valid);
+                }
+            } else if row.way != Way::Get
                 && let Some((_, before)) = put.get(&row.fhir)
             {
                 let what = format!("'{}' has two rows that write it", row.fhir);
@@ -185,7 +219,7 @@ impl Compiling<'_> {
             if row.way != Way::Put {
                 get.insert(row.legacy.clone(), (row.fhir.clone(), mark));
             }
-            if row.way != Way::Get {
+            if row.way != Way::Get && valid.always() {
                 put.insert(row.fhir.clone(), (row.legacy.clone(), mark));
             }
             table.rows.push(row);
@@ -210,6 +244,18 @@ impl Compiling<'_> {
     pub(super) fn pos(&self, mark: Mark) -> Pos {
         Pos { file: mark.file, line: mark.line, column: mark.column }
     }
+}
+
+/// Takes out rows whose code has another meaning later: a code is read as what it means last.
+fn superseded(rows: &mut Vec<Written>) {
+    let later = |old: &Written, new: &Written| {
+        old.row.legacy == new.row.legacy
+            && !old.valid.meets(new.valid)
+            && new.valid.outlasts(old.valid)
+    };
+    let gone: Vec<bool> = rows.iter().map(|old| rows.iter().any(|new| later(old, new))).collect();
+    let mut gone = gone.into_iter();
+    rows.retain(|_| !gone.next().unwrap_or(false));
 }
 
 struct Columns<'t> {

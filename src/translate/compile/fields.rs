@@ -271,6 +271,7 @@ impl Compiling<'_> {
                 Codec::Date(_)
                     | Codec::DateTime(_)
                     | Codec::Cnid
+                    | Codec::CnidOrText
                     | Codec::Decimal
                     | Codec::Quantity(_)
             )

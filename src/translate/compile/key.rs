@@ -86,6 +86,12 @@ impl Compiling<'_> {
         }
         let scope = self.heads[rule].scope.clone();
         let leaf = self.text_leaf(text, mark, &scope)?;
+        if leaf.codecs.iter().any(|c| matches!(c, Codec::CnidOrText)) {
+            let what = format!("'{text}' may be a masked number, which names nobody");
+            let hint = "write `| cnid` in a key: where there is no number, the next form is taken";
+            self.report.error_hint("M011", self.report.within(mark, text), what, hint);
+            return None;
+        }
         let secret = leaf.codecs.iter().any(|c| matches!(c, Codec::Cnid))
             || leaf.slots.iter().any(|slot| self.secret.contains(slot));
         Some(KeyPart::Leaf(Box::new(leaf), secret))

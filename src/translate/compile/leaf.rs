@@ -129,7 +129,7 @@ impl Compiling<'_> {
     }
 
     pub(super) fn finish(&mut self, draft: Draft, json: Json, mark: Mark) -> Leaf {
-        if draft.codecs.iter().any(|c| matches!(c, Codec::Cnid)) {
+        if draft.codecs.iter().any(|c| matches!(c, Codec::Cnid | Codec::CnidOrText)) {
             self.ids.extend(draft.slots());
         }
         let slots = draft.slots();

@@ -9,7 +9,7 @@ use crate::legacy::xml::Path;
 use crate::legacy::{Record, Slot};
 use crate::translate::compose::each_leaf;
 use crate::translate::marks::{Marks, has_marks, marks_of};
-use crate::translate::plan::{Else, Flag, Guard, Input, Leaf, Object, Program, Value};
+use crate::translate::plan::{Codec, Else, Flag, Guard, Input, Leaf, Object, Program, Value};
 
 /// What the laws need to know of a mapping, found once.
 pub(super) struct Facts<'p> {
@@ -17,7 +17,7 @@ pub(super) struct Facts<'p> {
     /// Paths whose values follow an owner elsewhere.
     derived: BTreeSet<String>,
     /// Paths whose value no slot of a new record can hold: read from the message's event, declared
-    /// lossy, or following another slot.
+    /// lossy, following another slot, or a code that may have ended.
     unsayable: BTreeSet<String>,
     /// Paths of values that may be read from another leaf's slots, with those.
     fallbacks: Vec<(String, Vec<String>)>,
@@ -70,7 +70,12 @@ impl<'p> Facts<'p> {
             self.fallbacks.push((path.to_owned(), other.slots.clone()));
         }
         let free = matches!(leaf.input, Input::About(_) | Input::Nothing);
-        if free || follows || leaf.lossy.is_some() {
+        // A code that has ended is read, and not written anew.
+        let ends = |codec: &Codec| match codec {
+            Codec::Code(table) => !self.program.tables[*table].dated.is_empty(),
+            _ => false,
+        };
+        if free || follows || leaf.lossy.is_some() || leaf.codecs.iter().any(ends) {
             self.unsayable.insert(path.to_owned());
         }
         let names = leaf.slots.iter().flat_map(|s| s.split('|'));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fastrand::Rng;
 use serde_json::Value as Json;
 
+use crate::fhir::identifier;
 use crate::translate::codec::{self, Around, Val};
 use crate::translate::plan::{Codec, Json as Kind, Leaf, Program, Table};
 
@@ -59,7 +60,13 @@ fn candidate(program: &Program, leaf: &Leaf, old: &Json, rng: &mut Rng) -> Optio
         Some(Codec::Hd(_)) => format!("urn:oid:1.2.{}.{}", rng.u16(1..), rng.u16(1..)),
         Some(Codec::Date(_)) => date(rng),
         Some(Codec::DateTime(_)) => moment(text?, rng),
-        Some(Codec::Cnid) => id_card(rng),
+        Some(Codec::Cnid | Codec::CnidOrText) => id_card(rng),
+        Some(Codec::OrgCode { .. }) => checked(format!("{:08}", rng.u32(..100_000_000)), |code| {
+            identifier::organisation(code).is_ok()
+        })?,
+        Some(Codec::Uscc) => checked(format!("12539901{:09}", rng.u32(..1_000_000_000)), |code| {
+            identifier::uscc(code).is_ok()
+        })?,
         Some(Codec::Quantity(_)) => {
             let mut quantity = old.clone();
             quantity["value"] = serde_json::from_str(&number(rng)).ok()?;
@@ -125,6 +132,12 @@ fn id_card(rng: &mut Rng) -> String {
     );
     let sum: u32 = first.bytes().zip(WEIGHTS).map(|(d, w)| u32::from(d - b'0') * w).sum();
     format!("{first}{}", b"10X98765432"[(sum % 11) as usize] as char)
+}
+
+/// A code with its check character.
+fn checked(first: String, is: impl Fn(&str) -> bool) -> Option<String> {
+    let checks = ('0'..='9').chain('A'..='Z');
+    checks.map(|check| format!("{first}{check}")).find(|code| is(code))
 }
 
 /// A text of the same alphabet: guards that look at it still hold. Delimiters of the formats are

@@ -177,6 +177,15 @@ pub enum Codec {
     Phone,
     /// `cnid`: resident ID card: 15 → 18 digits, check digit, `x`, full width.
     Cnid,
+    /// `cnid(or text)`: the same; what is no such number stays as it was sent.
+    CnidOrText,
+    /// `uscc`: unified social credit code.
+    Uscc,
+    /// `orgcode`, `orgcode(hyphen)`: organisation code.
+    OrgCode {
+        /// Written with the hyphen before the check character.
+        hyphen: bool,
+    },
     /// `template("{a}/{b}")` over components of one slot: slot list in [`Leaf::input`].
     Template(Template),
     /// `lines`: repeated slots ↔ lines of one text.

@@ -10,6 +10,7 @@
 mod expr;
 mod leaf;
 mod slots;
+mod validity;
 
 use std::collections::HashMap;
 
@@ -20,6 +21,7 @@ pub use leaf::{
     TemplatePart,
 };
 pub use slots::{Ignore, Pattern, Slots};
+pub use validity::Validity;
 
 /// A place in a mapping file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -150,8 +152,10 @@ pub struct Table {
     pub system: Option<String>,
     /// legacy → FHIR, from `<->` and `-->` rows.
     pub get: HashMap<String, String>,
-    /// FHIR → legacy, from `<->` and `<--` rows.
+    /// FHIR → legacy, from `<->` and `<--` rows; of rows with dates, the one that lasts longest.
     pub put: HashMap<String, String>,
+    /// FHIR → legacy where rows have dates: the first that is valid on the day is written.
+    pub dated: HashMap<String, Vec<(Validity, String)>>,
     /// `* --> x`: any other legacy code.
     pub get_other: Option<String>,
     /// `* <-> prefix*`: any other code, both ways, by prefix. Empty prefix is identity.

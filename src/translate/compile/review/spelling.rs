@@ -39,7 +39,11 @@ impl Compiling<'_> {
                 texts.max_by_key(|text| (schema.length(text), text.as_str())).cloned()
             }
             Codec::Date(patterns) | Codec::DateTime(patterns) => patterns.first().cloned(),
-            Codec::Cnid => Some("110101199003070001".to_owned()),
+            Codec::Cnid | Codec::CnidOrText => Some("110101199003070001".to_owned()),
+            Codec::Uscc => Some("12539901400000018A".to_owned()),
+            Codec::OrgCode { hyphen } => {
+                Some(if *hyphen { "40000001-8" } else { "400000018" }.to_owned())
+            }
             _ => None,
         }
     }

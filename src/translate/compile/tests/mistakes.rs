@@ -116,6 +116,14 @@ fn m002_types() {
         "M002 m/mapping.yaml:11:21 there is no codec 'dat' (did you mean 'date'?)",
     );
     patient_says(
+        "gender: PID-8 | nosuchcodec",
+        "M002 m/mapping.yaml:11:21 there is no codec 'nosuchcodec' (the codecs are: bool, cnid, code, copy, date, datetime, decimal, hd, int, lines, lossy, map, name, orgcode, pad, phone, quantity, shared, template, trim, unsplit, uscc, xhtml)",
+    );
+    patient_says(
+        "identifier[0].value: PID-3.1 | orgcode(dash)",
+        "M002 m/mapping.yaml:11:36 'orgcode(dash)' has arguments that do not fit (see docs/mapping-language.md for its arguments)",
+    );
+    patient_says(
         "birthDate: PID-7 | date(DD.MM.YYYY)",
         "M002 m/mapping.yaml:11:29 'DD.MM.YYYY' is no date pattern (patterns are made of yyyy MM M dd d HH H mm ss and literals)",
     );
@@ -254,6 +262,10 @@ fn m011_keys() {
     mapping_says(
         &[&key("pid(now())")],
         "M011 m/mapping.yaml:10:14 'now()' differs each time: the same record would get another id (a key is made of slots that name the thing)",
+    );
+    mapping_says(
+        &[&key("pid(PID-3.1 | cnid(or text))")],
+        "M011 m/mapping.yaml:10:14 'PID-3.1 | cnid(or text)' may be a masked number, which names nobody (write `| cnid` in a key: where there is no number, the next form is taken)",
     );
     mapping_says(
         &[&key("PID-3.1")],

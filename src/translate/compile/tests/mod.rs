@@ -5,6 +5,7 @@ mod mistakes;
 mod models;
 mod reviews;
 mod tables;
+mod validity;
 
 use std::collections::HashMap;
 use std::sync::Arc;
