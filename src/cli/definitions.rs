@@ -22,7 +22,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Write elements.ndjson, codes.ndjson and search.ndjson from FHIR packages
+    /// Write elements.ndjson, codes.ndjson, search.ndjson and extensions.ndjson from FHIR packages
     Make {
         /// A package (.tgz), e.g. hl7.fhir.r4.examples-4.0.1.tgz; repeatable
         #[arg(long = "package", value_name = "FILE", required = true)]
@@ -46,6 +46,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         ("elements.ndjson", files.elements),
         ("codes.ndjson", files.codes),
         ("search.ndjson", files.search),
+        ("extensions.ndjson", files.extensions),
     ] {
         let path = out.join(name);
         std::fs::write(&path, &text).map_err(|e| io(&path, &e))?;

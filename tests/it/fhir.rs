@@ -114,7 +114,7 @@ fn the_table_is_made_by_the_command() {
         .unwrap();
     assert!(status.success());
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/r4");
-    for name in ["elements.ndjson", "codes.ndjson", "search.ndjson"] {
+    for name in ["elements.ndjson", "codes.ndjson", "search.ndjson", "extensions.ndjson"] {
         let [made, kept] = [out.path(), &kept].map(|dir| std::fs::read(dir.join(name)).unwrap());
         assert!(made == kept, "{name} is not what the command makes: make it anew");
     }

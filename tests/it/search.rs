@@ -443,7 +443,12 @@ fn params_without(left_out: &[&str], change: &[&str]) -> &'static Params {
     for param in params.iter_mut().filter(|param| change.contains(&&param.code[..])) {
         param.expression = Some("Patient.name.family".to_owned());
     }
-    let definitions = Definitions { types: r4.types.clone(), codes: r4.codes.clone(), params };
+    let definitions = Definitions {
+        types: r4.types.clone(),
+        codes: r4.codes.clone(),
+        params,
+        ..Definitions::default()
+    };
     Box::leak(Box::new(Params::new(&definitions).0))
 }
 

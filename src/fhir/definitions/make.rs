@@ -18,6 +18,8 @@ pub struct Files {
     pub codes: String,
     /// `search.ndjson`: a search parameter a line.
     pub search: String,
+    /// `extensions.ndjson`: an extension that R4 itself defines a line.
+    pub extensions: String,
 }
 
 /// Makes the table from the resources of the packages, in any order.
@@ -52,6 +54,17 @@ pub fn make(resources: &[Value]) -> Files {
         }
     }
     params.values().for_each(|line| push(&mut files.search, line));
+    let mut extensions = BTreeMap::new();
+    for definition in of_type(resources, "StructureDefinition") {
+        let url = text(definition, "url");
+        if text(definition, "type") == "Extension"
+            && text(definition, "derivation") == "constraint"
+            && url.starts_with("http://hl7.org/fhir/StructureDefinition/")
+        {
+            extensions.insert(url.to_owned(), extension_line(definition));
+        }
+    }
+    extensions.values().for_each(|line| push(&mut files.extensions, line));
     files
 }
 
@@ -211,6 +224,21 @@ fn search_line(param: &Value) -> Value {
     })
 }
 
+/// `{url, t: value types, c: contexts}`; an extension of extensions has no types, and a context that
+/// is no element is `*`.
+fn extension_line(definition: &Value) -> Value {
+    let elements = definition["snapshot"]["element"].as_array().into_iter().flatten();
+    let value = elements
+        .filter(|e| text(e, "path") == "Extension.value[x]" && text(e, "max") != "0")
+        .filter_map(|e| e["type"].as_array());
+    let types: BTreeSet<&str> = value.flatten().map(type_code).collect();
+    let contexts = definition["context"].as_array().into_iter().flatten();
+    let contexts: BTreeSet<&str> = contexts
+        .map(|c| if c["type"] == "element" { text(c, "expression") } else { "*" })
+        .collect();
+    json!({ "url": definition["url"], "t": types, "c": contexts })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,6 +314,28 @@ mod tests {
                 ] }),
             ]
         );
+    }
+
+    #[test]
+    fn extensions_say_their_types_and_contexts() {
+        let mut simple = definition(
+            "birthPlace",
+            "complex-type",
+            vec![element("Extension.value[x]", json!({ "type": [{ "code": "Address" }] }))],
+        );
+        simple["type"] = json!("Extension");
+        simple["derivation"] = json!("constraint");
+        simple["context"] = json!([{ "type": "element", "expression": "Patient" },
+            { "type": "fhirpath", "expression": "Coding.where(true)" }]);
+        let mut nested = simple.clone();
+        nested["url"] = json!("http://hl7.org/fhir/StructureDefinition/a-nested");
+        nested["snapshot"]["element"][0]["max"] = json!("0");
+        let made = make(&[simple, nested]);
+        let (url, c) = ("http://hl7.org/fhir/StructureDefinition/", ["*", "Patient"]);
+        let nested = json!({ "url": format!("{url}a-nested"), "t": [], "c": c });
+        let simple = json!({ "url": format!("{url}birthPlace"), "t": ["Address"], "c": c });
+        assert_eq!(lines(&made.extensions), [nested, simple]);
+        assert_eq!(made.elements, "");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What R4 says about its elements: a compact table made from the official packages.
 //!
-//! `tombolo definitions make` (see `profiles/r4/README.md`) writes `profiles/r4/*.json` from the
+//! `tombolo definitions make` (see `profiles/r4/README.md`) writes `profiles/r4/*.ndjson` from the
 //! CC0 npm packages `hl7.fhir.r4.examples` and `hl7.fhir.r4.expansions`; the files are embedded.
 
 pub mod make;
@@ -19,6 +19,8 @@ pub struct Definitions {
     pub codes: HashMap<String, Vec<Code>>,
     /// Search parameters of the resource types in the table.
     pub params: Vec<SearchParam>,
+    /// The extensions that R4 itself defines, by url.
+    pub extensions: HashMap<String, Extension>,
 }
 
 /// A resource, a datatype, or a backbone element (named by its path).
@@ -96,6 +98,19 @@ pub struct SearchParam {
     pub targets: Vec<String>,
 }
 
+/// An extension definition.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Extension {
+    /// Its url.
+    pub url: String,
+    /// The types of its value; none: it holds extensions.
+    #[serde(rename = "t")]
+    pub types: Vec<String>,
+    /// Where it may stand: `Patient`, `Patient.contact`, `Address`, `Element`; `*`: anywhere.
+    #[serde(rename = "c")]
+    pub contexts: Vec<String>,
+}
+
 /// A line of `elements.ndjson`.
 #[derive(Deserialize)]
 struct TypeLine {
@@ -149,11 +164,15 @@ impl Definitions {
     pub fn r4() -> &'static Definitions {
         static R4: OnceLock<Definitions> = OnceLock::new();
         R4.get_or_init(|| {
-            Definitions::read(
+            let mut r4 = Definitions::read(
                 include_str!("../../../profiles/r4/elements.ndjson"),
                 include_str!("../../../profiles/r4/codes.ndjson"),
                 include_str!("../../../profiles/r4/search.ndjson"),
-            )
+            );
+            let extensions = include_str!("../../../profiles/r4/extensions.ndjson");
+            let by_url = |extension: Extension| (extension.url.clone(), extension);
+            r4.extensions = lines(extensions).map(by_url).collect();
+            r4
         })
     }
 
@@ -267,6 +286,15 @@ mod tests {
         assert_eq!(r4.types.len(), lines(include_str!("../../../profiles/r4/elements.ndjson")));
         assert_eq!(r4.codes.len(), lines(include_str!("../../../profiles/r4/codes.ndjson")));
         assert_eq!(r4.params.len(), lines(include_str!("../../../profiles/r4/search.ndjson")));
+        assert_eq!(
+            r4.extensions.len(),
+            lines(include_str!("../../../profiles/r4/extensions.ndjson"))
+        );
+        let religion = &r4.extensions["http://hl7.org/fhir/StructureDefinition/patient-religion"];
+        assert_eq!(
+            (&*religion.types, &*religion.contexts),
+            (&["CodeableConcept".to_owned()][..], &["Patient".to_owned()][..])
+        );
         assert!(r4.is_resource("Patient") && !r4.is_resource("HumanName"));
     }
 
