@@ -218,12 +218,12 @@ impl Schema {
         }
     }
 
-    /// Where the slots of these canonical names are in a document: with their conditions. `true`:
-    /// with all that is in the element. None in the other formats, where names suffice.
-    pub fn claims<'n>(&self, names: impl Iterator<Item = (&'n str, bool)>) -> Vec<xml::Path> {
-        match self {
-            Schema::Xml(s) => names.filter_map(|(name, whole)| s.claim(name, whole)).collect(),
-            _ => Vec::new(),
+    /// The path of a slot from the root of a document, with all its conditions. None in the other
+    /// formats, where names suffice.
+    pub fn absolute(&self, at: &Place, slot: &Slot) -> Option<xml::Path> {
+        match (self, at, slot) {
+            (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => Some(s.absolute(at, slot)),
+            _ => None,
         }
     }
 

@@ -121,7 +121,7 @@ pub fn unmapped(program: &Program, record: &Record) -> BTreeSet<String> {
 /// An element of a document may be read under a condition: one that does not meet it is not read.
 fn each_slot(program: &Program, record: &Record, f: &mut dyn FnMut(&str, bool)) {
     let reads = |name: &str| program.slots.reads(name);
-    record.each_claim(&program.slots.paths, &reads, &mut |name, _, read| match matches!(
+    record.each_claim(program.slots.paths(), &reads, &mut |name, _, read| match matches!(
         record,
         Record::Xml(_)
     ) && name

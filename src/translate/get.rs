@@ -11,7 +11,7 @@ use super::codec;
 use super::eval::{Eval, From, LeafValue};
 use super::marks::only_constants;
 use super::merge::Owner;
-use super::plan::{Drive, Field, Item, Leaf, Nulls, Object, Program, Value};
+use super::plan::{Drive, Else, Field, Flag, Item, Leaf, Nulls, Object, Program, Value};
 use crate::error::Kind;
 use crate::fhir::{BASE, Issue, Merge};
 use crate::legacy::{Record, Scope};
@@ -158,6 +158,8 @@ struct Wrote {
     data: bool,
     /// A copy or a reference was written.
     soft: bool,
+    /// The literal of an `else` was written.
+    default: bool,
 }
 
 impl Wrote {
@@ -165,6 +167,7 @@ impl Wrote {
         self.any |= other.any;
         self.data |= other.data;
         self.soft |= other.soft;
+        self.default |= other.default;
     }
 }
 
@@ -349,7 +352,7 @@ impl<'a> Writer<'a> {
                     for part in [r#"{"reference":""#, reference, "\"}"] {
                         *out += part;
                     }
-                    Wrote { any: true, data: false, soft: true }
+                    Wrote { any: true, soft: true, ..Wrote::default() }
                 }
                 None => Wrote::default(),
             },
@@ -358,15 +361,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// An object with owned leaves needs a value of one; one of copies and references needs one of
-    /// those; one of constants follows its parent.
+    /// An object with owned leaves needs a value of one, unless all of them have an `else`; one of
+    /// copies and references needs one of those; one of constants follows its parent.
     fn object(&mut self, object: &'a Object, scope: Scope, out: &mut String) -> Wrote {
         let (start, traced) = (out.len(), self.traced());
         out.push('{');
         let wrote = self.fields(object, scope, out, false);
         out.push('}');
         let needed = if object.has_data {
-            wrote.data
+            wrote.data || (wrote.default && has_defaults(object))
         } else {
             wrote.any && (wrote.soft || only_constants(object))
         };
@@ -497,7 +500,8 @@ impl<'a> Writer<'a> {
             let path = self.plain_path();
             self.notes.defaults.push(path);
         }
-        Wrote { any: true, data: from == From::Own, soft: from != From::Default }
+        let default = from == From::Default;
+        Wrote { any: true, data: from == From::Own, soft: !default, default }
     }
 
     fn plain_path(&self) -> Vec<String> {
@@ -510,6 +514,22 @@ impl<'a> Writer<'a> {
             self.eval.bad_leaf(leaf, scope, &path, bad);
         }
     }
+}
+
+/// Whether all leaves below an object that own a slot have a literal where nothing is read.
+fn has_defaults(object: &Object) -> bool {
+    fn default(value: &Value) -> bool {
+        match value {
+            Value::Leaf(leaf) => {
+                let literal = matches!(leaf.or_else.as_deref(), Some(Else::Literal(_)));
+                leaf.flag == Flag::Copy || literal
+            }
+            Value::Object(inner) => has_defaults(inner),
+            Value::List(items) => items.iter().all(|i| default(&i.value)),
+            Value::Const(_) | Value::Ref(_) => true,
+        }
+    }
+    object.fields.iter().all(|field| default(&field.value))
 }
 
 /// Writes a JSON string.

@@ -1,5 +1,6 @@
 //! Which values of a document there are, and which of them no path claims.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -81,6 +82,19 @@ impl Document {
         }
     }
 
+    /// A name as paths write it: with the prefix of the schema.
+    fn called<'d>(&'d self, name: &'d str, namespace: namespace::Number) -> Cow<'d, str> {
+        let schema = &self.shared.schema;
+        let known = namespace.checked_sub(1).and_then(|n| schema.namespaces.get(usize::from(n)));
+        match known {
+            Some(known) if known.prefix.is_empty() => Cow::Borrowed(namespace::local(name)),
+            Some(known) if name.split_once(':').is_none_or(|(p, _)| p != known.prefix) => {
+                Cow::Owned(format!("{}:{}", known.prefix, namespace::local(name)))
+            }
+            _ => Cow::Borrowed(name),
+        }
+    }
+
     fn each_place(&self, f: &mut dyn FnMut(Place, &str, &str)) {
         let elements = &self.shared.elements;
         let mut paths: Vec<String> = Vec::with_capacity(elements.len());
@@ -96,10 +110,11 @@ impl Document {
             }
         }
         for (n, element) in elements.iter().enumerate() {
+            let name = self.called(self.name(element), element.namespace);
             let mut path = match (n, paths.get(element.parent as usize)) {
                 (0, _) => String::new(),
-                (_, Some(above)) if !above.is_empty() => format!("{above}/{}", self.name(element)),
-                _ => self.name(element).to_owned(),
+                (_, Some(above)) if !above.is_empty() => format!("{above}/{name}"),
+                _ => name.into_owned(),
             };
             if counts[n] > 1 {
                 path += &format!("[{}]", counts[n]);
@@ -113,6 +128,7 @@ impl Document {
                 let value = escape::unescape(self.shared.text.slice(attribute.value));
                 if namespace::declares(name).is_none() && !value.trim().is_empty() {
                     let slash = if path.is_empty() { "" } else { "/" };
+                    let name = self.called(name, attribute.namespace);
                     f((node, Some(at)), &format!("{path}{slash}@{name}"), &value);
                 }
             }

@@ -185,15 +185,12 @@ impl Schema {
         Ok((List::Elements(path), Place { steps, pieces: None }))
     }
 
-    /// What a canonical name claims: all that its path leads to.
-    pub fn claim(&self, canonical: &str, whole: bool) -> Option<Path> {
-        let name = canonical.trim_end_matches("[]");
-        let path = path::parse(name, &self.namespaces).ok()?;
-        Some(if whole && path.part == Part::Text {
-            Path { part: Part::Inside, ..path }
-        } else {
-            path
-        })
+    /// The path of a slot from the root element.
+    pub fn absolute(&self, at: &Place, slot: &Slot) -> Path {
+        let path = slot.path();
+        let around = if path.root.is_some() { &[][..] } else { &at.steps[..] };
+        let steps = around.iter().chain(&path.steps).cloned().collect();
+        Path { root: None, steps, part: path.part.clone() }
     }
 
     fn path(&self, at: &Place, name: &str) -> Result<Path, Unknown> {
@@ -221,11 +218,7 @@ impl Schema {
 
     /// The path from the root, with predicates; `a/b[]` for a piece.
     pub fn canonical(&self, at: &Place, slot: &Slot) -> String {
-        let path = slot.path();
-        let around = if path.root.is_some() { &[][..] } else { &at.steps[..] };
-        let around = Path { steps: around.to_vec(), ..Path::default() };
-        let mut names = around.shown();
-        names.extend(path.shown());
+        let names = self.absolute(at, slot).shown();
         let end = if matches!(slot, Slot::Piece(_)) { "[]" } else { "" };
         names.join("/") + end
     }

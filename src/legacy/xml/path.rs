@@ -55,14 +55,13 @@ impl Predicate {
 }
 
 impl Step {
-    /// `observation[code/@code=DE04.10.174.00]`.
+    /// `observation[code/@code=DE04.10.174.00]`: what steers only is no part of what is read.
     fn shown(&self) -> String {
         let mut text = self.name.shown.clone();
-        for Predicate { path, values, steers, .. } in &self.predicates {
+        for Predicate { path, values, .. } in self.predicates.iter().filter(|p| !p.steers) {
             let path = path.shown().join("/");
             let values: Vec<String> = values.iter().map(|v| quoted(v)).collect();
             text += &match &values[..] {
-                [one] if *steers => format!("[{path}:={one}]"),
                 [one] => format!("[{path}={one}]"),
                 several => format!("[{path} in ({})]", several.join(", ")),
             };
@@ -77,7 +76,7 @@ impl Path {
         self.steps.iter().map(|s| namespace::local(&s.name.shown))
     }
 
-    /// The steps with their predicates and the attribute, as written.
+    /// The steps with the predicates that are tested and the attribute, as written.
     pub(super) fn shown(&self) -> Vec<String> {
         let mut steps: Vec<String> = self.steps.iter().map(Step::shown).collect();
         if let Part::Attribute(name) = &self.part {

@@ -169,11 +169,13 @@ impl Compiling<'_> {
                     draft.input = whole(draft.input, false);
                     draft.held.iter_mut().for_each(|held| held.whole = self.has_parts());
                     draft.held.iter().for_each(|held| self.slots.add(&held.slot, held.whole));
+                    self.add_whole(&draft.input, scope);
                 }
                 Pipe::Xhtml => {
                     draft.input = whole(draft.input, false);
                     draft.held.iter_mut().for_each(|held| held.whole = true);
                     draft.held.iter().for_each(|held| self.slots.add(&held.slot, true));
+                    self.add_whole(&draft.input, scope);
                     draft.codecs.push(Codec::Xhtml);
                 }
                 Pipe::UnsplitUnit(quantity) => {
@@ -196,6 +198,14 @@ impl Compiling<'_> {
             draft.or_else = Some(self.fallback(fallback, mark, scope)?);
         }
         Some(draft)
+    }
+
+    /// Takes note that these slots are read with all that is in them.
+    fn add_whole(&mut self, input: &Input, scope: &Scope) {
+        let Input::Slots(alternatives) = input else { return };
+        for slot in alternatives.iter().flatten() {
+            self.slots.add_path(self.schema.absolute(&scope.place, slot));
+        }
     }
 
     /// `slot { slot } { "or" slot { slot } }`.

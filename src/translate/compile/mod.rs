@@ -282,7 +282,6 @@ impl<'a> Compiling<'a> {
         let checks = self.read_checks();
         let create = self.read_create();
         slots.ignore = self.read_ignore();
-        slots.paths = self.schema.claims(slots.canonical());
         let charset = self.read_charset();
         let (nulls, rest) = self.read_policies();
         self.check_owners();

@@ -45,6 +45,7 @@ impl Compiling<'_> {
             Ok(slot) => {
                 let shown = self.schema.canonical(&scope.place, &slot);
                 self.slots.add(&shown, false);
+                self.slots.add_path(self.schema.absolute(&scope.place, &slot));
                 let mut draft = Draft::new(Input::Slots(vec![vec![slot]]));
                 draft.held.push(Held::new(shown));
                 Some(draft)
@@ -73,6 +74,7 @@ impl Compiling<'_> {
         let slot = self.schema.slot(&place, slot).ok()?;
         let held = Held::new(self.schema.canonical(&place, &slot));
         self.slots.add(&held.slot, false);
+        self.slots.add_path(self.schema.absolute(&place, &slot));
         let mut draft = Draft::new(Input::Lines(list, slot));
         draft.held.push(held);
         Some(draft)

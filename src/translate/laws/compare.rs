@@ -55,8 +55,10 @@ impl<'p> Facts<'p> {
         let arms = program.choices.iter().flat_map(|c| &c.branches);
         guards.extend(arms.filter_map(|arm| arm.when.as_ref()));
         guards.into_iter().for_each(|guard| watch(guard, &mut facts.watched));
-        let written = program.put.iter().map(|p| (p.shown.as_str(), false));
-        facts.paths = program.schema.claims(program.slots.canonical().chain(written));
+        let root = program.schema.root();
+        let written = program.put.iter().filter(|p| p.rule.is_none());
+        let written = written.filter_map(|p| program.schema.absolute(&root, &p.slot));
+        facts.paths = program.slots.paths().iter().cloned().chain(written).collect();
         facts
     }
 

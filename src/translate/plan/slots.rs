@@ -16,10 +16,8 @@ pub struct Slots {
     read: HashSet<String>,
     /// Read with everything below them: `unsplit`.
     whole: Vec<String>,
-    /// Canonical names of what is read, and whether with everything below.
-    canonical: HashSet<(String, bool)>,
     /// The same in documents, where an element is read under a condition.
-    pub paths: Vec<Path>,
+    paths: Vec<Path>,
     /// `ignore:`.
     pub ignore: Vec<Ignore>,
 }
@@ -57,7 +55,6 @@ pub enum Pattern {
 impl Slots {
     /// Takes note of a slot that is read; `whole`: with what is below it.
     pub fn add(&mut self, canonical: &str, whole: bool) {
-        self.canonical.insert((canonical.to_owned(), whole));
         for name in plain(canonical) {
             if whole && !self.whole.contains(&name) {
                 self.whole.push(name.clone());
@@ -71,9 +68,14 @@ impl Slots {
         self.read.iter().map(String::as_str)
     }
 
-    /// Canonical names of what is read, and whether with everything below, in no order.
-    pub fn canonical(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.canonical.iter().map(|(name, whole)| (name.as_str(), *whole))
+    /// Takes note of where it is in a document.
+    pub fn add_path(&mut self, path: Option<Path>) {
+        self.paths.extend(path.filter(|path| !self.paths.contains(path)));
+    }
+
+    /// What is read in documents.
+    pub fn paths(&self) -> &[Path] {
+        &self.paths
     }
 
     /// Whether a slot is read.

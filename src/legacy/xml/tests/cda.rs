@@ -276,10 +276,10 @@ fn what_no_path_leads_to_is_not_claimed() {
          <entry><observation><code code=\"B\"/><value value=\"2\"/></observation></entry>",
     );
     let claims = [
-        schema().claim("entry/observation[code/@code=A][code/@displayName:=x]/value/@value", false),
-        schema().claim("entry/observation/@classCode", false),
+        "entry/observation[code/@code=A][code/@displayName:=x]/value/@value",
+        "entry/observation/@classCode",
     ];
-    let claims: Vec<Path> = claims.into_iter().flatten().collect();
+    let claims = claims.map(|name| schema().absolute(&Place::default(), &slot(name)));
     let mut left = Vec::new();
     read(&text).each_claim(&claims, &mut |name, text, claimed| {
         if !claimed {
