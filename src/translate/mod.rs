@@ -22,6 +22,7 @@ pub mod examples;
 pub mod explain;
 pub mod explain_put;
 mod expr;
+pub mod extensions;
 pub mod get;
 pub mod laws;
 pub mod library;

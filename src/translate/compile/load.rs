@@ -36,6 +36,7 @@ const MAPPING_KEYS: &[&str] = &[
     "check",
     "create",
     "ignore",
+    "extensions",
 ];
 
 /// Keys of a model file.
@@ -55,6 +56,7 @@ const MODEL_KEYS: &[&str] = &[
     "check",
     "create",
     "ignore",
+    "extensions",
 ];
 
 /// Deepest chain of `extends`.

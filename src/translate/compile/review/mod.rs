@@ -5,11 +5,13 @@
 //! * [`branches`]: branches that nothing tells apart on the way back (M008)
 //! * [`dependent`]: elements that FHIR does not allow beside each other (M035)
 //! * [`vital_signs`]: constants against the vital signs profiles (M021)
+//! * [`extensions`]: extensions as they are declared (M023)
 //! * [`lists`]: items found by position although they have a key (M022)
 //! * [`spelling`]: what put may write that the charset (M019) or the column (M036) cannot hold
 
 mod branches;
 mod dependent;
+mod extensions;
 mod lists;
 mod required;
 mod spelling;
@@ -47,6 +49,7 @@ impl Compiling<'_> {
             // What is missing may be missing because it was wrong.
             return;
         }
+        let declared = self.declared_extensions();
         let mut found = Vec::new();
         for rule in &self.rules {
             each_object(&rule.body, &rule.kind, &mut rule.kind.clone(), rule.pos, &mut |seen| {
@@ -55,6 +58,7 @@ impl Compiling<'_> {
                 dependent::review(seen, &mut found);
                 vital_signs::review(seen, &mut found);
                 lists::review(seen, &mut found);
+                extensions::review(seen, &declared, &mut found);
             });
         }
         self.review_spelling(&mut found);

@@ -119,6 +119,52 @@ fn m022_items_with_a_key() {
 }
 
 #[test]
+fn m023_extensions() {
+    let extension = |rest: &str| format!("extension[a].url: = {rest}");
+    patient_says(
+        &extension(
+            "http://tombolo.example/fhir/StructureDefinition/shoe-size\nextension[a].valueString: PID-6.1",
+        ),
+        "M023 m/mapping.yaml:11:5 the extension http://tombolo.example/fhir/StructureDefinition/shoe-size is declared nowhere (add it to _extensions.csv, or write extensions: { shoe-size: string on Patient })",
+    );
+    patient_says(
+        "address[0].extension[a].url: = urn:x:lift\naddress[0].extension[a].valueBoolean: PID-30 | bool(Y, N)",
+        "M023 m/mapping.yaml:11:5 the extension urn:x:lift is declared nowhere (add it to _extensions.csv, or write extensions: { 'urn:x:lift': boolean on Address })",
+    );
+    patient_says(
+        &extension(
+            "http://hl7.org/fhir/StructureDefinition/patient-religion\nextension[a].valueString: PID-6.1",
+        ),
+        "M023 m/mapping.yaml:12:5 valueString of http://hl7.org/fhir/StructureDefinition/patient-religion is a string (it is declared to be: CodeableConcept)",
+    );
+    patient_says(
+        &extension(
+            "http://hl7.org/fhir/StructureDefinition/contactpoint-area\nextension[a].valueString: PID-6.1",
+        ),
+        "M023 m/mapping.yaml:11:5 the extension http://hl7.org/fhir/StructureDefinition/contactpoint-area does not belong to Patient (it is declared for: ContactPoint)",
+    );
+    patient_says(
+        &extension(
+            "http://hl7.org/fhir/StructureDefinition/patient-nationality\nextension[a].valueString: PID-6.1",
+        ),
+        "M023 m/mapping.yaml:12:5 valueString of http://hl7.org/fhir/StructureDefinition/patient-nationality is a string (it is declared to hold extensions, and no value)",
+    );
+    let declared = |said: &str| {
+        let body = "    extension[a].url: = urn:x:lift\n    extension[a].valueString: PID-6.1\n";
+        found(&[TOP, PATIENT, body, "extensions:\n  urn:x:lift: ", said, "\n"])
+    };
+    assert_eq!(declared("string on Patient"), [""; 0]);
+    assert_eq!(declared("Coding or string on Address or *"), [""; 0]);
+    assert_eq!(
+        declared("string on Person"),
+        [
+            "M023 m/mapping.yaml:12:5 the extension urn:x:lift does not belong to Patient (it is declared for: Person)"
+        ]
+    );
+    assert!(declared("string")[0].starts_with("M000 m/mapping.yaml:15:15 this says no type"));
+}
+
+#[test]
 fn m035_dependent_elements() {
     let condition = "  Condition dx:\n    key: dx(PID-3.1)\n    subject: -> patient\n    code.text: PID-6.1\n    verificationStatus.coding[0].code: = entered-in-error\n    clinicalStatus.coding[0].code: = active\n";
     mapping_says(
