@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod import;
 mod laws;
+mod schema;
 mod show;
 mod test;
 
@@ -50,6 +51,8 @@ enum Verb {
     /// Write a skeleton mapping of an HL7 v2 segment from the HL7 v2-to-FHIR tables
     #[command(name = "import-v2fhir")]
     ImportV2fhir(import::Args),
+    /// Print a JSON Schema of mapping files, model files and schema.yaml, for editors
+    Schema,
     /// Show what another version of a mapping changes, and which new version number is due
     Diff(diff::Args),
     /// Show what of one mapping's FHIR another can write, and which required slots stay empty
@@ -69,6 +72,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         Verb::Show(args) => show::run(&args, &at)?,
         Verb::Coverage(args) => coverage::run(&args, &at)?,
         Verb::ImportV2fhir(args) => import::run(&args, &at)?,
+        Verb::Schema => schema::run(&at),
         Verb::Diff(args) => diff::run(&args, &at)?,
         Verb::Compose(args) => compose::run(&args, &at)?,
     };

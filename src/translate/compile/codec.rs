@@ -47,7 +47,7 @@ pub(super) enum Yields {
 }
 
 /// All names, for hints.
-const NAMES: &[&str] = &[
+pub(super) const NAMES: &[&str] = &[
     "bool", "cnid", "code", "copy", "date", "datetime", "decimal", "hd", "int", "lines", "lossy",
     "map", "name", "orgcode", "pad", "phone", "quantity", "shared", "template", "trim", "unsplit",
     "uscc", "xhtml",

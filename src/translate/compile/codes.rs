@@ -11,7 +11,7 @@ use crate::translate::plan::{Pos, Row, Table, Validity, Way};
 use crate::yaml::{Key, Kind, Mark, Node};
 
 /// Keys of a table that is a map.
-const TABLE_KEYS: &[&str] =
+pub(super) const TABLE_KEYS: &[&str] =
     &["system", "identity", "file", "legacy", "fhir", "valid_from", "valid_to"];
 
 /// A row, where it was written, and when it is valid.

@@ -28,6 +28,9 @@ pub(super) enum FieldType {
     Cnid,
 }
 
+/// The types by name.
+pub(super) const FIELD_TYPES: &[&str] = &["text", "code", "date", "datetime", "decimal", "cnid"];
+
 /// A field of a model and its binding.
 #[derive(Debug, Clone)]
 pub(super) struct Field {

@@ -9,7 +9,7 @@ use crate::translate::plan::Party;
 use crate::yaml::{self, Key, Kind, Mark, Node, Style};
 
 /// Keys of a mapping file.
-const MAPPING_KEYS: &[&str] = &[
+pub(super) const MAPPING_KEYS: &[&str] = &[
     "lang",
     "mapping",
     "version",
@@ -40,7 +40,7 @@ const MAPPING_KEYS: &[&str] = &[
 ];
 
 /// Keys of a model file.
-const MODEL_KEYS: &[&str] = &[
+pub(super) const MODEL_KEYS: &[&str] = &[
     "lang",
     "model",
     "extends",

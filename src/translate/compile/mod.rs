@@ -10,6 +10,7 @@
 //! * [`value`], [`check`]: what the definitions and the other rules say about them
 //! * [`review`]: the whole, once it is there
 //! * [`out`], [`ignore`]: `put`, `require`, `check`, `create`, `ignore`, `accept`, the policies
+//! * [`json_schema`]: what of all this an editor can know
 //! * [`report`]: diagnostics and how they are shown
 //!
 //! A step gives `None` where it found a mistake and has reported it; so one run finds them all.
@@ -25,6 +26,7 @@ mod expr;
 mod fields;
 mod guard;
 mod ignore;
+mod json_schema;
 mod key;
 mod leaf;
 mod load;
@@ -61,6 +63,7 @@ use schema::Legacy;
 use scope::{Cond, Scope};
 
 pub(super) use codes::csv;
+pub use json_schema::json_schema;
 pub use report::{Diagnostic, render};
 
 /// Where mapping files come from; paths are relative to the library: `hospital-adt/mapping.yaml`.

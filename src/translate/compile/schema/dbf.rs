@@ -9,7 +9,7 @@ use crate::translate::compile::load::{Doc, Loader};
 use crate::translate::compile::text::{call, words};
 use crate::yaml::{Mark, Node};
 
-const DBF_KEYS: &[&str] =
+pub(super) const DBF_KEYS: &[&str] =
     &["schema", "version", "language_driver", "pad", "overflow", "nulls", "fields"];
 
 /// Widest text field of new tables.

@@ -10,10 +10,10 @@ use crate::translate::compile::load::{Doc, Loader, join};
 use crate::translate::compile::text::{call, did_you_mean, quoted, words};
 use crate::yaml::{Kind, Node};
 
-const JSON_KEYS: &[&str] = &["schema", "form", "empty", "nulls", "fields", "contract"];
+pub(super) const JSON_KEYS: &[&str] = &["schema", "form", "empty", "nulls", "fields", "contract"];
 
 /// Types of values, and whether they are secret by themselves.
-const KINDS: &[(&str, FieldKind)] = &[
+pub(super) const KINDS: &[(&str, FieldKind)] = &[
     ("text", FieldKind::Text),
     ("code", FieldKind::Text),
     ("date", FieldKind::Text),

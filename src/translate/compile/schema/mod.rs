@@ -12,7 +12,25 @@ use crate::legacy::{Schema, hl7v2};
 use crate::yaml::{Mark, Node};
 
 /// What `source:` may be.
-const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xlsx", "xml", "json"];
+pub(super) const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xlsx", "xml", "json"];
+
+/// What `schema:` of a `schema.yaml` may be, with the keys of each kind.
+pub(super) const FILES: &[(&str, &[&str])] = &[
+    ("csv", row::CSV_KEYS),
+    ("fixed", row::FIXED_KEYS),
+    ("dbf", dbf::DBF_KEYS),
+    ("xlsx", xlsx::XLSX_KEYS),
+    ("xml", xml::XML_KEYS),
+    ("json", json::JSON_KEYS),
+];
+
+/// The types of the columns or fields of a kind.
+pub(super) fn column_types(kind: &str) -> Vec<&'static str> {
+    match kind {
+        "json" => json::KINDS.iter().map(|(word, _)| *word).collect(),
+        _ => row::KINDS.iter().map(|(word, _)| *word).collect(),
+    }
+}
 
 /// The legacy side of a mapping.
 #[derive(Debug)]

@@ -9,9 +9,11 @@ use crate::translate::compile::out::charset_named;
 use crate::translate::compile::text::{call, did_you_mean, quoted, words};
 use crate::yaml::{Mark, Node};
 
-const CSV_KEYS: &[&str] = &["schema", "separator", "quote", "header", "line", "nulls", "columns"];
+pub(super) const CSV_KEYS: &[&str] =
+    &["schema", "separator", "quote", "header", "line", "nulls", "columns"];
 
-const FIXED_KEYS: &[&str] = &["schema", "widths", "line", "pad", "overflow", "nulls", "columns"];
+pub(super) const FIXED_KEYS: &[&str] =
+    &["schema", "widths", "line", "pad", "overflow", "nulls", "columns"];
 
 const XLSX_KEYS: &[&str] = &["schema", "sheet", "header", "header_row", "nulls", "columns"];
 
@@ -19,7 +21,7 @@ const XLSX_KEYS: &[&str] = &["schema", "sheet", "header", "header_row", "nulls",
 const MOST_WIDTH: usize = 65_535;
 
 /// Types of columns.
-const KINDS: &[(&str, ColumnKind)] = &[
+pub(super) const KINDS: &[(&str, ColumnKind)] = &[
     ("text", ColumnKind::Text),
     ("code", ColumnKind::Code),
     ("date", ColumnKind::Date),

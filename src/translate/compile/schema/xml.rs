@@ -11,7 +11,8 @@ use crate::translate::compile::Source;
 use crate::translate::compile::load::{Doc, Loader};
 use crate::yaml::{Kind, Node};
 
-const XML_KEYS: &[&str] = &["schema", "declaration", "line", "root", "elements", "order", "repeat"];
+pub(super) const XML_KEYS: &[&str] =
+    &["schema", "declaration", "line", "root", "elements", "order", "repeat"];
 
 impl Loader<'_> {
     /// Reads the schema of documents, if there is one.

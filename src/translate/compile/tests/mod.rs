@@ -1,6 +1,7 @@
 //! The compiler on whole files: the mappings of the product, and files that break one rule each.
 
 mod ignores;
+mod json_schemas;
 mod mistakes;
 mod models;
 mod reviews;
