@@ -272,8 +272,10 @@ fn schema_property(kind: &str, key: &str) -> Json {
     });
     match (kind, key) {
         (_, "line") => json!({ "enum": ["CRLF", "LF", "CR"] }),
-        ("csv" | "fixed", "columns") => json!({ "type": "object", "additionalProperties": facts }),
-        ("csv", "header") => {
+        ("csv" | "fixed" | "xlsx", "columns") => {
+            json!({ "type": "object", "additionalProperties": facts })
+        }
+        ("csv" | "xlsx", "header") => {
             json!({ "anyOf": [{ "const": "none" }, { "type": "array", "items": { "$ref": "#/$defs/scalar" } }] })
         }
         (_, "nulls") => texts(),

@@ -19,7 +19,7 @@ pub(super) const FILES: &[(&str, &[&str])] = &[
     ("csv", row::CSV_KEYS),
     ("fixed", row::FIXED_KEYS),
     ("dbf", dbf::DBF_KEYS),
-    ("xlsx", xlsx::XLSX_KEYS),
+    ("xlsx", row::XLSX_KEYS),
     ("xml", xml::XML_KEYS),
     ("json", json::JSON_KEYS),
 ];

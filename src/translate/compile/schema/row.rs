@@ -15,7 +15,8 @@ pub(super) const CSV_KEYS: &[&str] =
 pub(super) const FIXED_KEYS: &[&str] =
     &["schema", "widths", "line", "pad", "overflow", "nulls", "columns"];
 
-const XLSX_KEYS: &[&str] = &["schema", "sheet", "header", "header_row", "nulls", "columns"];
+pub(super) const XLSX_KEYS: &[&str] =
+    &["schema", "sheet", "header", "header_row", "nulls", "columns"];
 
 /// Widest column of fixed width.
 const MOST_WIDTH: usize = 65_535;
