@@ -199,7 +199,7 @@ fn source(library: &Library, args: &Args, party: &Party, input: &[u8]) -> Result
 /// A mapping by name; its mistakes are printed as source snippets.
 pub(super) fn program(library: &Library, name: &str, party: &Party) -> Result<Arc<Program>> {
     library.program(name, party).map_err(|diagnostics| {
-        eprint!("{}", crate::translate::compile::render(&diagnostics));
+        eprintln!("{}", crate::translate::compile::render(&diagnostics));
         Error::new(Kind::Usage, format!("mapping '{name}' has {} mistakes", diagnostics.len()))
             .advise(format!("mend them and run: tombolo map check {name}"))
     })

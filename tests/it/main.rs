@@ -17,6 +17,7 @@ mod deliver;
 mod fhir;
 mod files;
 mod foreign;
+mod guide;
 mod house;
 mod http_in;
 mod legacy_text;

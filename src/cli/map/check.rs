@@ -20,7 +20,9 @@ pub(super) fn run(args: &Args, at: &At) -> Result<usize> {
     for name in &names {
         let diagnostics = at.library.check(std::slice::from_ref(name));
         let errors = diagnostics.iter().filter(|d| d.severity >= Severity::Error).count();
-        eprint!("{}", compile::render(&diagnostics));
+        if !diagnostics.is_empty() {
+            at.tell.note(compile::render(&diagnostics));
+        }
         failures += errors;
         let warnings = diagnostics.len() - errors;
         let word = if errors == 0 {
