@@ -39,6 +39,8 @@ fn main() {
         ("own ADT samples (GBK, UTF-8)", samples(&library, "hospital-adt"), "hospital-adt"),
         ("own ORU samples (GBK, UTF-8)", samples(&library, "hospital-oru"), "hospital-oru"),
         ("report cards (XML)", samples(&library, "cdc-card"), "cdc-card"),
+        ("CDA outpatient records (UTF-8, GBK)", samples(&library, "cda-c0002"), "cda-c0002"),
+        ("C-CDA summaries (own)", samples(&library, "ccda"), "ccda"),
         ("follow-ups (CSV, 4 rows a file)", samples(&library, "htn-followup"), "htn-followup"),
     ] {
         let program = library.program(mapping, &party).expect("compiles");

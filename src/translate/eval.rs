@@ -629,7 +629,12 @@ fn repetition(slot: &str, scope: Scope) -> String {
 pub(super) fn around<'a>(program: &'a Program, record: Option<&Record>) -> Around<'a> {
     let own = record.and_then(|r| zone_of_record(program, r));
     let zone = own.unwrap_or_else(|| zone_named(&program.zone.name));
-    Around { program, zone, hl7: matches!(program.schema, Schema::Hl7(_)) }
+    let hl7 = match &program.schema {
+        Schema::Hl7(_) => true,
+        Schema::Xml(schema) => schema.is_cda(),
+        _ => false,
+    };
+    Around { program, zone, hl7 }
 }
 
 fn zone_of_record(program: &Program, record: &Record) -> Option<TimeZone> {

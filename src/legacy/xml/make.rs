@@ -32,11 +32,13 @@ impl Tree<'_> {
         node
     }
 
-    /// A new instance of a list at its end: the innermost of its elements that repeats is new, with
-    /// all that is in it.
+    /// A new instance of a list at its end: the innermost of its elements that repeats is new (or the
+    /// one that the path marks `[new]`), with all that is in it.
     pub(super) fn make_instance(&mut self, from: u32, steps: &[Step]) -> Option<u32> {
         let last = steps.len().checked_sub(1)?;
-        let new = (0..=last).rev().find(|n| self.repeats(&steps[*n])).unwrap_or(last);
+        let said = (0..=last).rev().find(|n| steps[*n].new);
+        let nearest = || (0..=last).rev().find(|n| self.repeats(&steps[*n]));
+        let new = said.or_else(nearest).unwrap_or(last);
         let mut node = self.make(from, &steps[..new]);
         for step in &steps[new..] {
             node = self.make_one(node, step);
@@ -47,9 +49,10 @@ impl Tree<'_> {
     /// The element that goes with an instance of a list: where the instance stands alone in an
     /// element that repeats, that one.
     pub(super) fn instance(&self, node: u32, steps: &[Step]) -> u32 {
+        let said = steps.iter().any(|step| step.new);
         let mut at = node;
         for step in steps.iter().rev() {
-            if self.repeats(step) {
+            if if said { step.new } else { self.repeats(step) } {
                 return at;
             }
             match self.parent(at).filter(|parent| self.children(*parent).count() == 1) {

@@ -270,6 +270,11 @@ impl Schema {
         self.file(text, elements)
     }
 
+    /// Whether the documents are of HL7 v3: their times are spelt as in HL7 v2.
+    pub fn is_cda(&self) -> bool {
+        self.namespaces.iter().any(|n| n.uri == "urn:hl7-org:v3")
+    }
+
     /// The namespace of names without prefix.
     fn default_namespace(&self) -> Option<namespace::Number> {
         namespace::of_prefix(&self.namespaces, "")

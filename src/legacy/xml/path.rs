@@ -33,6 +33,8 @@ pub(super) enum Part {
 pub(super) struct Step {
     pub name: Name,
     pub predicates: Vec<Predicate>,
+    /// `[new]`: an instance of a list is made from here on.
+    pub new: bool,
 }
 
 /// `[p=v]`, `[p in (v, w)]`: tested, and the first value written to a new element; `[p:=v]` is not
@@ -142,20 +144,23 @@ fn named(name: &str, namespaces: &[Namespace], element: bool) -> Result<Name, Un
     }
 }
 
-/// `a[b=c][d=e]`.
+/// `a[b=c][d=e][new]`.
 fn step(part: &str, whole: &str, namespaces: &[Namespace]) -> Result<Step, Unknown> {
     let (name, mut rest) = part.split_at(part.find('[').unwrap_or(part.len()));
     if !is_name(name) {
         return Err(bad(format!("'{name}' in '{whole}' is not an element name")));
     }
-    let mut predicates = Vec::new();
+    let (mut predicates, mut new) = (Vec::new(), false);
     while !rest.is_empty() {
         let inner = rest.strip_prefix('[').and_then(|r| Some(&r[..closing(r)?]));
         let inner = inner.ok_or_else(|| bad(format!("']' is missing in '{whole}'")))?;
-        predicates.push(predicate(inner, namespaces)?);
+        match inner {
+            "new" => new = true,
+            inner => predicates.push(predicate(inner, namespaces)?),
+        }
         rest = &rest[inner.len() + 2..];
     }
-    Ok(Step { name: named(name, namespaces, true)?, predicates })
+    Ok(Step { name: named(name, namespaces, true)?, predicates, new })
 }
 
 /// `b=c`, `b in (c, d)`, `b:=c`.

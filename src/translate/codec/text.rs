@@ -151,6 +151,10 @@ pub(in crate::translate) fn in_class(class: Class, text: &str) -> bool {
     match class {
         Class::Decimal | Class::Number => number_text(text).is_some(),
         Class::Digits => text.bytes().all(|b| b.is_ascii_digit()),
+        Class::Oid => {
+            let part = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit());
+            text.contains('.') && text.split('.').all(part)
+        }
         Class::Word => text.trim() == text,
         Class::Comparator => {
             matches!(text, "<" | ">" | "<=" | ">=" | "≤" | "≥" | "＜" | "＞" | "＜＝" | "＞＝")

@@ -300,6 +300,7 @@ impl Compiling<'_> {
             ("han", Class::Han),
             ("latin", Class::Latin),
             ("number", Class::Number),
+            ("oid", Class::Oid),
         ];
         if let Some((_, class)) = classes.iter().find(|(n, _)| *n == name) {
             return Some(*class);

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::Compiling;
-use super::text::{split_once, words};
+use super::text::{split, split_once, words};
+use super::{Compiling, Source};
 use crate::legacy::Place;
 use crate::translate::plan::{Branch, By, Each, Guard, Input};
 use crate::yaml::{Mark, Node};
@@ -101,8 +101,15 @@ impl Compiling<'_> {
         if let Some(field) = text.strip_suffix("[]").filter(|_| !scope.binding) {
             return self.bound_list(field, mark, scope);
         }
-        let expanded = self.expand_path(text, mark)?;
-        let names = if self.is_hl7() { group_steps(text) } else { vec![expanded.as_str()] };
+        let names: Vec<String> = match self.source {
+            Source::Hl7 => group_steps(text).into_iter().map(str::to_owned).collect(),
+            // `a/b > c`: each c in each b.
+            Source::Xml => {
+                let steps = split(text, '>').into_iter();
+                steps.map(|step| self.expand_path(step, mark)).collect::<Option<_>>()?
+            }
+            _ => vec![self.expand_path(text, mark)?],
+        };
         let mut inner = scope.clone();
         inner.list = None;
         let mut each = Each {
@@ -112,7 +119,7 @@ impl Compiling<'_> {
             by: By::Position,
             said_by: false,
         };
-        for name in names {
+        for name in &names {
             match self.schema.list(&inner.place, name) {
                 Ok((list, place)) => {
                     each.steps.push(list);

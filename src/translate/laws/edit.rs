@@ -31,6 +31,8 @@ pub(super) struct Edit {
     decides: bool,
     /// Items are found by key: their order is the record's.
     keyed: bool,
+    /// An item of the list may be what the resource is known by.
+    names: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -95,6 +97,7 @@ fn of_leaf(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
         slots: leaf.slots.clone(),
         decides: facts.decides(leaf),
         keyed: false,
+        names: false,
     })
 }
 
@@ -146,6 +149,7 @@ fn of_list(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
         slots: vec![each.shown.clone()],
         decides: false,
         keyed: !matches!(each.by, By::Position),
+        names: in_key(&spot.rule.value),
     })
 }
 
@@ -193,6 +197,16 @@ fn of_rules<'p>(
             let (url, pointer) = (url.to_owned(), pointer.to_owned());
             out.push(Spot { url, pointer, rule, mine, len: items.len() });
         }
+    }
+}
+
+/// Whether a leaf of an item reads a slot of a key.
+fn in_key(value: &Value) -> bool {
+    match value {
+        Value::Leaf(leaf) => leaf.in_key,
+        Value::Object(object) => object.fields.iter().any(|field| in_key(&field.value)),
+        Value::List(items) => items.iter().any(|item| in_key(&item.value)),
+        Value::Const(_) | Value::Ref(_) => false,
     }
 }
 
@@ -257,6 +271,10 @@ impl Edit {
             return failed("no record is left".to_owned());
         };
         let after: Json = serde_json::from_str(&get(program, written).bundle).unwrap_or_default();
+        if self.names && entry(&after, &self.url).is_none() {
+            // Another resource by its key.
+            return None;
+        }
         let seen = |bundle: &Json| facts.resources(bundle, &self.slots);
         let (mut want, mut got) = (seen(&wanted), seen(&after));
         if self.keyed {

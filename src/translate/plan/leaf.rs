@@ -56,6 +56,8 @@ pub enum Class {
     Latin,
     /// A number, full-width digits too.
     Number,
+    /// An object identifier, `2.16.840.1`.
+    Oid,
 }
 
 /// A slot value: where it is read and how it is shown.

@@ -12,7 +12,7 @@ use crate::translate::compile::load::{Doc, Loader};
 use crate::yaml::{Kind, Node};
 
 pub(super) const XML_KEYS: &[&str] =
-    &["schema", "declaration", "line", "root", "elements", "order", "repeat"];
+    &["schema", "declaration", "line", "root", "elements", "order", "repeat", "secret"];
 
 impl Loader<'_> {
     /// Reads the schema of documents, if there is one.
@@ -20,6 +20,7 @@ impl Loader<'_> {
         let root = doc.text("root").map(str::to_owned);
         let mut schema = xml::Schema { root, line_end: "\n".to_owned(), ..xml::Schema::default() };
         schema.namespaces = self.namespaces(doc);
+        let mut secret = Vec::new();
         if let Some(named) = doc.get("schema") {
             let node = self.schema_file(named, "xml", XML_KEYS)?;
             if let Some(root) = node.get("root").and_then(Node::text) {
@@ -39,11 +40,12 @@ impl Loader<'_> {
             if let Some(order) = node.get("order") {
                 schema.order = self.order(order);
             }
+            secret = texts(node.get("secret"));
             let repeat = node.get("repeat").map(|said| texts(Some(said)));
             schema.repeat = repeat.map(HashSet::from_iter);
         }
         let schema = Schema::Xml(Arc::new(schema));
-        Some(Legacy { schema, source: Source::Xml, header: Vec::new(), secret: Vec::new() })
+        Some(Legacy { schema, source: Source::Xml, header: Vec::new(), secret })
     }
 
     /// `namespaces: { "": "urn:hl7-org:v3", xsi: … }`.
