@@ -3,6 +3,7 @@
 //! The plan is walked once and JSON text is written straight into one buffer; an object that turns
 //! out to hold no value of the record is cut off again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -187,7 +188,7 @@ impl<'a> Writer<'a> {
     /// Writes every resource of the record: `f(reference, json, create_only, made by)`. Two equal
     /// resources with one id are one; two different ones are an error, never an overwrite.
     fn each_resource(&mut self, f: &mut dyn FnMut(&str, &str, bool, &MadeBy)) {
-        let mut seen: Vec<(String, usize, String)> = Vec::new();
+        let mut seen: HashMap<String, (usize, String)> = HashMap::new();
         let mut json = String::new();
         for n in 0..self.eval.instances.len() {
             if self.eval.instances[n].spoilt {
@@ -199,7 +200,7 @@ impl<'a> Writer<'a> {
                 continue;
             }
             let rule = self.eval.instances[n].rule;
-            if let Some((_, other, text)) = seen.iter().find(|(r, ..)| *r == reference) {
+            if let Some((other, text)) = seen.get(&reference) {
                 if *text != json {
                     self.collision(&reference, rule, *other);
                 }
@@ -207,7 +208,7 @@ impl<'a> Writer<'a> {
             }
             let made = MadeBy { rule, notes: &self.notes };
             f(&reference, &json, self.eval.program.rules[rule].create_only, &made);
-            seen.push((reference, rule, json.clone()));
+            seen.insert(reference, (rule, json.clone()));
         }
     }
 

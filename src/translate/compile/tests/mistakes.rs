@@ -315,7 +315,7 @@ fn m014_templates() {
     );
     patient_says(
         "one_of:\n  - scan: PID-5 as \"{a:letters}\"\n    name[0].text: .a",
-        "M014 m/mapping.yaml:12:28 there is no class 'letters' (the classes are: decimal, digits, word, comparator, han, latin, number)",
+        "M014 m/mapping.yaml:12:28 there is no class 'letters' (the classes are: decimal, digits, word, comparator, han, latin, number, oid)",
     );
 }
 

@@ -1,5 +1,6 @@
 //! The compiler on whole files: the mappings of the product, and files that break one rule each.
 
+mod documents;
 mod ignores;
 mod json_schemas;
 mod mistakes;
