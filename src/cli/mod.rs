@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this room does")]
 
 mod corpus;
+mod database;
 mod definitions;
 mod demo;
 mod export;

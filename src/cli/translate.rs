@@ -8,10 +8,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Global;
+use super::database::interchange;
 use crate::error::{Error, Kind, Result};
 use crate::fhir::Issue;
 use crate::fhir::outcome::{Severity, outcome};
-use crate::legacy::{Charsets, File};
+use crate::legacy::sql::{self, Policy};
+use crate::legacy::{Charsets, File, Record, Schema};
 use crate::translate::explain::explain;
 use crate::translate::{Library, Output, Party, Program, get, put};
 
@@ -27,6 +29,9 @@ pub struct Args {
     /// The original record to edit
     #[arg(long, value_name = "ORIGINAL")]
     pub over: Option<std::path::PathBuf>,
+    /// With --over: print what the database would be told, one statement per line
+    #[arg(long, requires = "over")]
+    pub statements: bool,
     /// Whose record it is
     #[arg(long, value_name = "NAME", default_value = "local")]
     pub party: String,
@@ -60,6 +65,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         if args.from == "auto" {
             eprintln!("mapping: {}", program.name);
         }
+        let input = interchange(&args.file, &program, input)?;
         from_legacy(&args, &program, &input, &mut out)?
     };
     if args.to != "fhir" {
@@ -170,10 +176,39 @@ fn to_legacy(args: &Args, program: &Arc<Program>, bundles: &[Value], out: &mut O
         out.bytes.extend(put::joined(program, &files)?);
         return Ok(());
     };
-    let bytes = read_input(original)?;
+    let bytes = interchange(original, program, read_input(original)?)?;
     let file = read_file(program, &bytes)?;
-    out.add(put::put_file(program, bundles, &file)?);
+    let mut output = put::put_file(program, bundles, &file)?;
+    if args.statements {
+        output.bytes = statements(program, &file, &output.bytes)?;
+        out.bytes.append(&mut output.bytes);
+        out.issues.append(&mut output.issues);
+        return Ok(());
+    }
+    out.add(output);
     Ok(())
+}
+
+/// What a database would be told, one statement per line, its parameters behind it.
+fn statements(program: &Program, before: &File, after: &[u8]) -> Result<Vec<u8>> {
+    let Schema::Sql(schema) = &program.schema else {
+        let what = format!("'{}' writes no tables", program.name);
+        return Err(Error::new(Kind::Usage, what).advise("leave --statements out"));
+    };
+    if schema.write == Policy::None {
+        let what = format!("'{}' says put.write: none", program.name);
+        return Err(Error::new(Kind::Usage, what).advise("write `write: outbox` under `put`"));
+    }
+    let after = read_file(program, after)?;
+    let mut text = String::new();
+    for (old, new) in before.records.iter().zip(&after.records) {
+        if let (Record::Sql(old), Record::Sql(new)) = (old, new) {
+            for statement in sql::statements(old, new)? {
+                text += &format!("{statement}\n");
+            }
+        }
+    }
+    Ok(text.into_bytes())
 }
 
 fn read_file(program: &Program, input: &[u8]) -> Result<File> {

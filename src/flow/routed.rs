@@ -57,6 +57,6 @@ fn media_type(schema: &Schema) -> &'static str {
             Form::Xlsx(_) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         },
         Schema::Xml(_) => "application/xml",
-        Schema::Json(_) => "application/json",
+        Schema::Json(_) | Schema::Sql(_) => "application/json",
     }
 }

@@ -22,6 +22,7 @@ pub mod json;
 mod pieces;
 pub mod record;
 pub mod row;
+pub mod sql;
 pub mod xlsx;
 pub mod xml;
 

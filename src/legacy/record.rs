@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text, TextEdit};
-use super::{dbf, delimited, hl7v2, json, row, xml};
+use super::{dbf, delimited, hl7v2, json, row, sql, xml};
 use crate::error::Result;
 
 /// A half-open range of byte offsets into the *decoded* text.
@@ -49,6 +49,7 @@ pub enum Write<'a> {
 /// * rows: `item` = `n` of a numbered column group (0 = none), `piece` = piece of a split + 1.
 /// * XML: `node` = element index (0 = root), `piece` = piece of a split + 1.
 /// * JSON: `node` = value index (0 = the record), `piece` = piece of a split + 1.
+/// * SQL: `node` = row, as a value of its JSON form (0 = the record).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Scope {
     /// See above.
@@ -72,6 +73,8 @@ pub enum Place {
     Xml(xml::Place),
     /// In a JSON record.
     Json(json::Place),
+    /// In the rows of a database.
+    Sql(sql::Place),
 }
 
 /// A resolved slot: a leaf of a record, relative to a scope of the place it was resolved in.
@@ -85,6 +88,8 @@ pub enum Slot {
     Xml(xml::Slot),
     /// In a JSON record.
     Json(json::Slot),
+    /// In the rows of a database.
+    Sql(sql::Slot),
 }
 
 /// A resolved list: what an `each` walks.
@@ -98,6 +103,8 @@ pub enum List {
     Xml(xml::List),
     /// Items or pieces of a text.
     Json(json::List),
+    /// Rows.
+    Sql(sql::List),
 }
 
 /// A slot or list name that the source does not have.
@@ -120,6 +127,8 @@ pub enum Schema {
     Xml(Arc<xml::Schema>),
     /// JSON.
     Json(json::Schema),
+    /// Rows of a database.
+    Sql(sql::Schema),
 }
 
 /// Bytes of one transfer, read: the records in it, in order.
@@ -144,6 +153,8 @@ pub enum Record {
     Xml(xml::Document),
     /// A JSON object.
     Json(json::Object),
+    /// A row with its parts.
+    Sql(sql::Rows),
 }
 
 /// Collects writes to one record and turns them into text edits.
@@ -157,6 +168,8 @@ pub enum Editor<'r> {
     Xml(xml::Editor<'r>),
     /// Of a JSON record.
     Json(json::Editor<'r>),
+    /// Of rows of a database.
+    Sql(sql::Editor<'r>),
 }
 
 impl Schema {
@@ -167,6 +180,7 @@ impl Schema {
             Schema::Row(s) => Place::Row(s.root()),
             Schema::Xml(s) => Place::Xml(s.root()),
             Schema::Json(s) => Place::Json(s.root()),
+            Schema::Sql(s) => Place::Sql(s.root()),
         }
     }
 
@@ -178,6 +192,7 @@ impl Schema {
             (Schema::Row(s), Place::Row(at)) => Slot::Row(s.slot(at, name)?),
             (Schema::Xml(s), Place::Xml(at)) => Slot::Xml(s.slot(at, name)?),
             (Schema::Json(s), Place::Json(at)) => Slot::Json(s.slot(at, name)?),
+            (Schema::Sql(s), Place::Sql(at)) => Slot::Sql(s.slot(at, name)?),
             _ => unreachable!("a place belongs to its schema"),
         })
     }
@@ -202,6 +217,10 @@ impl Schema {
                 let (list, place) = s.list(at, name)?;
                 (List::Json(list), Place::Json(place))
             }
+            (Schema::Sql(s), Place::Sql(at)) => {
+                let (list, place) = s.list(at, name)?;
+                (List::Sql(list), Place::Sql(place))
+            }
             _ => unreachable!("a place belongs to its schema"),
         })
     }
@@ -214,6 +233,7 @@ impl Schema {
             (Schema::Row(s), Place::Row(at), Slot::Row(slot)) => s.canonical(at, slot),
             (Schema::Xml(s), Place::Xml(at), Slot::Xml(slot)) => s.canonical(at, slot),
             (Schema::Json(s), Place::Json(at), Slot::Json(slot)) => s.canonical(at, slot),
+            (Schema::Sql(s), Place::Sql(at), Slot::Sql(slot)) => s.canonical(at, slot),
             _ => unreachable!("a slot belongs to its schema"),
         }
     }
@@ -235,6 +255,7 @@ impl Schema {
             Schema::Row(s) => s.columns.iter().map(|c| c.name.clone()).collect(),
             Schema::Xml(s) => s.slots(),
             Schema::Json(s) => s.slots(),
+            Schema::Sql(s) => s.slots(),
         }
     }
 
@@ -258,6 +279,7 @@ impl Schema {
             Schema::Row(s) => s.read(bytes, charsets),
             Schema::Xml(s) => s.read(bytes, charsets),
             Schema::Json(s) => s.read(bytes, charsets),
+            Schema::Sql(s) => s.read(bytes, charsets),
         }
     }
 
@@ -277,6 +299,14 @@ impl Schema {
         }
     }
 
+    /// Whether new records may be made: of rows of a database, if a root may be inserted.
+    pub fn can_create(&self) -> bool {
+        match self {
+            Schema::Sql(s) => s.tables.iter().any(|t| t.part_of.is_none() && t.rights.insert),
+            _ => true,
+        }
+    }
+
     /// A canonical empty record, to be filled by edits: what `create` starts from.
     pub fn blank(&self) -> File {
         match self {
@@ -284,6 +314,7 @@ impl Schema {
             Schema::Row(s) => s.blank(),
             Schema::Xml(s) => s.blank(),
             Schema::Json(s) => s.blank(),
+            Schema::Sql(s) => s.blank(),
         }
     }
 }
@@ -348,6 +379,7 @@ impl Record {
             Record::Row(r) => r.text(),
             Record::Xml(r) => r.text(),
             Record::Json(r) => r.text(),
+            Record::Sql(r) => r.text(),
         }
     }
 
@@ -358,6 +390,7 @@ impl Record {
             Record::Row(r) => r.span(),
             Record::Xml(r) => r.span(),
             Record::Json(r) => r.span(),
+            Record::Sql(r) => r.span(),
         }
     }
 
@@ -368,6 +401,7 @@ impl Record {
             (Record::Row(r), Slot::Row(slot)) => r.read(at, slot),
             (Record::Xml(r), Slot::Xml(slot)) => r.read(at, slot),
             (Record::Json(r), Slot::Json(slot)) => r.read(at, slot),
+            (Record::Sql(r), Slot::Sql(slot)) => r.read(at, slot),
             _ => Read::Absent,
         }
     }
@@ -379,6 +413,7 @@ impl Record {
             (Record::Row(r), Slot::Row(slot)) => r.slot_span(at, slot),
             (Record::Xml(r), Slot::Xml(slot)) => r.slot_span(at, slot),
             (Record::Json(r), Slot::Json(slot)) => r.slot_span(at, slot),
+            (Record::Sql(r), Slot::Sql(slot)) => r.slot_span(at, slot),
             _ => Span::default(),
         }
     }
@@ -390,6 +425,7 @@ impl Record {
             (Record::Row(r), List::Row(list)) => r.list(at, list, out),
             (Record::Xml(r), List::Xml(list)) => r.list(at, list, out),
             (Record::Json(r), List::Json(list)) => r.list(at, list, out),
+            (Record::Sql(r), List::Sql(list)) => r.list(at, list, out),
             _ => {}
         }
     }
@@ -401,6 +437,7 @@ impl Record {
             Record::Row(r) => r.within(inner, outer),
             Record::Xml(r) => r.within(inner, outer),
             Record::Json(r) => r.within(inner, outer),
+            Record::Sql(r) => r.within(inner, outer),
         }
     }
 
@@ -412,6 +449,15 @@ impl Record {
             Record::Row(r) => r.about(name),
             Record::Xml(r) => r.about(name),
             Record::Json(r) => r.about(name),
+            Record::Sql(r) => r.about(name),
+        }
+    }
+
+    /// The row of a table that this column names, and whether it is the record's own.
+    pub fn row_named(&self, column: &sql::Slot, value: &str) -> Option<(Scope, bool)> {
+        match self {
+            Record::Sql(r) => r.row_named(column, value),
+            _ => None,
         }
     }
 
@@ -422,6 +468,7 @@ impl Record {
             Record::Row(r) => r.each_value(f),
             Record::Xml(r) => r.each_value(f),
             Record::Json(r) => r.each_value(f),
+            Record::Sql(r) => r.each_value(f),
         }
     }
 
@@ -446,6 +493,7 @@ impl Record {
             Record::Row(r) => Editor::Row(r.edit()),
             Record::Xml(r) => Editor::Xml(r.edit()),
             Record::Json(r) => Editor::Json(r.edit()),
+            Record::Sql(r) => Editor::Sql(r.edit()),
         }
     }
 }
@@ -460,6 +508,7 @@ impl Editor<'_> {
             (Editor::Row(e), Slot::Row(slot)) => e.write(at, slot, value),
             (Editor::Xml(e), Slot::Xml(slot)) => e.write(at, slot, value),
             (Editor::Json(e), Slot::Json(slot)) => e.write(at, slot, value),
+            (Editor::Sql(e), Slot::Sql(slot)) => e.write(at, slot, value),
             _ => unreachable!("a slot belongs to its record"),
         }
     }
@@ -471,6 +520,7 @@ impl Editor<'_> {
             (Editor::Row(e), List::Row(list)) => e.insert(at, list),
             (Editor::Xml(e), List::Xml(list)) => e.insert(at, list),
             (Editor::Json(e), List::Json(list)) => e.insert(at, list),
+            (Editor::Sql(e), List::Sql(list)) => e.insert(at, list),
             _ => unreachable!("a list belongs to its record"),
         }
     }
@@ -483,7 +533,16 @@ impl Editor<'_> {
             (Editor::Row(e), List::Row(list)) => e.remove(list, item),
             (Editor::Xml(e), List::Xml(list)) => e.remove(list, item),
             (Editor::Json(e), List::Json(list)) => e.remove(list, item),
+            (Editor::Sql(e), List::Sql(list)) => e.remove(list, item),
             _ => unreachable!("a list belongs to its record"),
+        }
+    }
+
+    /// Of a row of a database, whether something of it was written, and whether it is new.
+    pub fn row_state(&self, at: Scope) -> Option<(bool, bool)> {
+        match self {
+            Editor::Sql(e) => Some((e.touched(at), e.is_new(at))),
+            _ => None,
         }
     }
 
@@ -494,6 +553,7 @@ impl Editor<'_> {
             Editor::Row(e) => e.finish(),
             Editor::Xml(e) => e.finish(),
             Editor::Json(e) => e.finish(),
+            Editor::Sql(e) => e.finish(),
         }
     }
 }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::codec::{self, Around, Val};
 use super::plan::{
     Branch, Case, Codec, Drive, Each, Flag, Guard, Input, Item, Key, KeyPart, Leaf, Object,
-    Program, Ref, Said, Scan, Value,
+    Program, Ref, Said, Scan, Value, Via,
 };
 use crate::error::Kind;
 use crate::fhir::{Issue, Severity, id};
@@ -315,9 +315,86 @@ impl<'a> Eval<'a> {
     }
 
     /// The reference a `->` gives, if the resource is there.
-    pub(super) fn reference(&self, to: &Ref, n: usize, scope: Scope) -> Option<&str> {
+    pub(super) fn reference(&self, to: &'a Ref, n: usize, scope: Scope) -> Option<Cow<'_, str>> {
+        if let Some(via) = &to.via {
+            return self.reference_via(to.rule, via, scope).map(Cow::Owned);
+        }
         let other = &self.instances[self.instance_near(to.rule, n, scope, to.only)?];
-        if other.present { other.reference.as_deref() } else { None }
+        if other.present { other.reference.as_deref().map(Cow::Borrowed) } else { None }
+    }
+
+    /// The reference along a foreign key: to an instance of this record, else to the row of another
+    /// record, whose id its key gives.
+    fn reference_via(&self, rule: usize, via: &'a Via, scope: Scope) -> Option<String> {
+        let slot = Slot::Sql(via.slot.clone());
+        let Read::Text(text) = self.record.read(scope, &slot) else { return None };
+        let row = self.record.row_named(&via.same, &text);
+        if let Some((row, true)) = row {
+            let mut there = self.of_rule(rule).filter(|n| self.instances[*n].scope == row);
+            let instance = &self.instances[there.next()?];
+            return instance.reference.clone().filter(|_| instance.present);
+        }
+        let there = &self.program.rules[rule];
+        if let Some((row, false)) = row
+            && there.when.as_ref().is_some_and(|guard| !self.holds(guard, row))
+        {
+            return None;
+        }
+        let key = self.key_via(rule, row.map(|(row, _)| row), via, &text, 0)?;
+        let kind = &there.kind;
+        let id = id::make(&self.program.party.name, kind, &key.space, &key.parts, key.secret);
+        Some(format!("{kind}/{id}"))
+    }
+
+    /// The key that a rule makes of a row, or of the one value that is known of it.
+    fn key_via(
+        &self,
+        rule: usize,
+        row: Option<Scope>,
+        via: &'a Via,
+        text: &str,
+        depth: usize,
+    ) -> Option<KeyValue> {
+        if depth > 8 {
+            return None;
+        }
+        self.program.rules[rule].key.iter().find_map(|form| {
+            let space = form.space.clone().unwrap_or_default();
+            let mut key = KeyValue { space, parts: Vec::new(), secret: false };
+            for part in &form.parts {
+                match part {
+                    KeyPart::Literal(text) => key.parts.push(text.clone()),
+                    KeyPart::Leaf(leaf, secret) => {
+                        let known = match (&leaf.input, row) {
+                            (_, Some(row)) => self.leaf_text(leaf, row),
+                            (Input::Slots(all), None) => {
+                                let [slots] = &all[..] else { return None };
+                                let [Slot::Sql(slot)] = &slots[..] else { return None };
+                                let val = Val::Text(Cow::Borrowed(text));
+                                (*slot == via.same)
+                                    .then(|| codec::decode_all(&leaf.codecs, &self.around, val))?
+                                    .ok()?
+                                    .text()
+                                    .map(Cow::into_owned)
+                            }
+                            _ => None,
+                        };
+                        key.secret |= *secret;
+                        key.parts.push(known?);
+                    }
+                    KeyPart::Alias(other) => {
+                        let inner = self.key_via(*other, row, via, text, depth + 1)?;
+                        key.secret |= inner.secret;
+                        key.parts.push(inner.space);
+                        key.parts.extend(inner.parts);
+                    }
+                    KeyPart::Number | KeyPart::First { .. } | KeyPart::Guarded { .. } => {
+                        return None;
+                    }
+                }
+            }
+            Some(key)
+        })
     }
 
     /// Enters an object: decides its choices for this scope.

@@ -141,6 +141,7 @@ pub(super) fn codecs(program: &Program, leaf: &Leaf) -> String {
         Codec::Trim => "trim".to_owned(),
         Codec::Xhtml => "xhtml".to_owned(),
         Codec::Pad(width) => format!("pad({width})"),
+        Codec::Fill(width) => format!("fill({width})"),
     };
     leaf.codecs.iter().map(one).collect::<Vec<_>>().join(" | ")
 }

@@ -350,7 +350,7 @@ impl<'a> Writer<'a> {
             Value::Leaf(leaf) => self.leaf(leaf, scope, out),
             Value::Ref(to) => match self.eval.reference(to, self.instance, scope) {
                 Some(reference) => {
-                    for part in [r#"{"reference":""#, reference, "\"}"] {
+                    for part in [r#"{"reference":""#, &*reference, "\"}"] {
                         *out += part;
                     }
                     Wrote { any: true, soft: true, ..Wrote::default() }

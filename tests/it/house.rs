@@ -23,7 +23,11 @@ const MOST_LINES: usize = 700;
 
 /// Libraries that belong to some rooms only.
 const TRADES: &[(&str, &[&str], &str)] = &[
-    ("rusqlite", &["store", "error"], "only the store knows SQL"),
+    (
+        "rusqlite",
+        &["store", "error", "cli"],
+        "only the store knows SQL, and `cli` opens database files",
+    ),
     ("axum", &["listen", "serve", "demo"], "only doors know HTTP"),
     ("hyper", &["serve"], "only doors know HTTP"),
     ("reqwest", &["deliver", "cli", "demo"], "only doors know HTTP"),

@@ -124,7 +124,7 @@ impl At<'_> {
 
 /// The records of a file, read by a mapping.
 fn records(program: &Program, path: &Path) -> Result<File> {
-    let bytes = read(path)?;
+    let bytes = super::database::interchange(path, program, read(path)?)?;
     let charsets = Charsets { mapping: program.charset, ..Charsets::default() };
     program.schema.read(&bytes, &charsets)
 }

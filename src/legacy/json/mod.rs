@@ -197,24 +197,29 @@ pub(super) fn place_of(object: &Object, node: u32) -> String {
 type Values = (Vec<Node>, Vec<u32>, Vec<(Span, Error)>);
 
 fn read_values(text: &str) -> Result<Values> {
+    let (nodes, tops) = match read_all(text) {
+        Ok(read) => read,
+        Err(error) if error.kind == Kind::TooLarge => return Err(error),
+        Err(error) => return lines(text).map_or(Err(error), |lines| read_lines(text, lines)),
+    };
+    let (objects, others): (Vec<u32>, Vec<u32>) =
+        tops.into_iter().partition(|top| nodes[*top as usize].kind == NodeKind::Object);
+    let mut broken = Vec::new();
+    for other in others {
+        let span = nodes[other as usize].span;
+        let error = Error::new(Kind::Structure, "a record is a JSON object, this is none");
+        broken.push((span, error.at(parse::place(text, span.start as usize))));
+    }
+    if objects.is_empty() && broken.is_empty() && text.trim().is_empty() {
+        return Err(Error::new(Kind::Structure, "the body is empty"));
+    }
+    Ok((nodes, objects, broken))
+}
+
+/// Values one after another; the items of an array are as many.
+fn read_all(text: &str) -> Result<(Vec<Node>, Vec<u32>)> {
     let mut parser = Parser::new(text);
     let mut tops = Vec::new();
-    let mut broken = Vec::new();
-    if let Some(lines) = lines(text) {
-        for span in lines {
-            parser.within(span.start as usize, span.end as usize);
-            let read = parser.value().and_then(|top| {
-                let done = parser.is_done();
-                if done { Ok(top) } else { Err(parser.wrong("the line goes on behind its object")) }
-            });
-            match read {
-                Ok(top) => tops.push(top),
-                Err(error) if error.kind == Kind::TooLarge => return Err(error),
-                Err(error) => broken.push((span, error)),
-            }
-        }
-        return Ok((parser.nodes, tops, broken));
-    }
     while !parser.is_done() {
         let top = parser.value()?;
         match parser.nodes[top as usize].kind {
@@ -222,17 +227,26 @@ fn read_values(text: &str) -> Result<Values> {
             _ => tops.push(top),
         }
     }
-    let (objects, others): (Vec<u32>, Vec<u32>) =
-        tops.into_iter().partition(|top| parser.nodes[*top as usize].kind == NodeKind::Object);
-    for other in others {
-        let span = parser.nodes[other as usize].span;
-        let error = Error::new(Kind::Structure, "a record is a JSON object, this is none");
-        broken.push((span, error.at(parse::place(text, span.start as usize))));
+    Ok((parser.nodes, tops))
+}
+
+/// One object per line, broken ones too.
+fn read_lines(text: &str, lines: Vec<Span>) -> Result<Values> {
+    let mut parser = Parser::new(text);
+    let (mut tops, mut broken) = (Vec::new(), Vec::new());
+    for span in lines {
+        parser.within(span.start as usize, span.end as usize);
+        let read = parser.value().and_then(|top| {
+            let done = parser.is_done();
+            if done { Ok(top) } else { Err(parser.wrong("the line goes on behind its object")) }
+        });
+        match read {
+            Ok(top) => tops.push(top),
+            Err(error) if error.kind == Kind::TooLarge => return Err(error),
+            Err(error) => broken.push((span, error)),
+        }
     }
-    if objects.is_empty() && broken.is_empty() && text.trim().is_empty() {
-        return Err(Error::new(Kind::Structure, "the body is empty"));
-    }
-    Ok((parser.nodes, objects, broken))
+    Ok((parser.nodes, tops, broken))
 }
 
 /// The lines of a text that has an object in each: one that is broken does not refuse the others.

@@ -97,6 +97,8 @@ fn objects_arrays_and_lines_are_records() {
             "line 5, column 9: the line goes on behind its object",
         ]
     );
+    let whole = "{\"a\": [{\"b\": 1},\n{\"b\": 2}]}";
+    assert_eq!(read(&schema, whole).records.len(), 1, "lines of one object are no records");
     let file = read(&schema, "[1, {\"a\":1}]");
     assert_eq!(
         file.broken[0].1.what_and_where(),

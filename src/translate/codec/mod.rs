@@ -91,6 +91,7 @@ pub(super) fn decode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Trim => Val::Text(text::trim(one(val)?)),
         Codec::Xhtml => Val::Text(xhtml::get(&one(val)?)?.into()),
         Codec::Pad(_) => Val::Text(text::strip_zeros(one(val)?)),
+        Codec::Fill(width) => Val::Text(text::pad(*width, &one(val)?).into()),
     })
 }
 
@@ -110,7 +111,7 @@ pub(super) fn encode<'r>(codec: &Codec, around: &Around, val: Val<'r>) -> Result
         Codec::Int => Val::Text(text::integer(one(val)?)?),
         Codec::Bool(yes, no) => Val::Text(text::flag_put(yes, no, &one(val)?)?.into()),
         Codec::Quantity(form) => quantity::put(form, around, val)?,
-        Codec::Name | Codec::Phone | Codec::Trim => val,
+        Codec::Name | Codec::Phone | Codec::Trim | Codec::Fill(_) => val,
         Codec::Xhtml => Val::Text(xhtml::put(&one(val)?)?.into()),
         Codec::Cnid => Val::Text(cnid::get(one(val)?)?),
         Codec::CnidOrText => Val::Text(cnid::get_or_text(one(val)?)),

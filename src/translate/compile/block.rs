@@ -132,7 +132,7 @@ impl Compiling<'_> {
         if !reserved.contains(&name) {
             let what = format!("`{name}` has no meaning here");
             let hint = match name {
-                "from" => "`from` belongs to SQL sources".to_owned(),
+                "from" => "`from: TABLE` stands in a resource".to_owned(),
                 _ if reserved.is_empty() => "write elements".to_owned(),
                 _ => format!("here may stand: {}, as, one_of and elements", reserved.join(", ")),
             };

@@ -287,7 +287,7 @@ pub(super) fn has_data(value: &Value) -> bool {
     match value {
         Value::Const(_) | Value::Ref(_) => false,
         // What the record says of itself is always there and makes nothing exist.
-        Value::Leaf(leaf) => leaf.flag != Flag::Copy && !matches!(leaf.input, Input::About(_)),
+        Value::Leaf(leaf) => leaf.flag == Flag::Own && !matches!(leaf.input, Input::About(_)),
         Value::Object(object) => object.has_data,
         Value::List(items) => items.iter().any(|item| has_data(&item.value)),
     }

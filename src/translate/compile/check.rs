@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::guard::disjoint;
 use super::scope::Cond;
 use super::{Claim, Compiling, Held};
-use crate::translate::plan::{Codec, Drive, Flag, Guard, Key, KeyPart, Leaf, Object, Rule, Value};
+use crate::translate::plan::{Drive, Flag, Guard, Key, KeyPart, Leaf, Object, Rule, Value};
 
 impl Compiling<'_> {
     /// Slots that two leaves own although both may be read at once (M007, M028).
@@ -51,13 +51,13 @@ impl Compiling<'_> {
                 key_slots(key, &mut in_keys);
             }
         }
-        let sexes = self.sexes();
+        let known = self.known_persons();
         let claims = &self.claims;
         for (choice, conds) in self.choices.iter_mut().zip(&self.branch_conds) {
             for (arm, conds) in choice.branches.iter_mut().zip(conds) {
                 let Some(guard) = &mut arm.when else { continue };
                 own(guard, &owned(claims, conds), true);
-                read_sex(guard, &sexes);
+                read_person(guard, &known);
             }
         }
         for (rule, head) in self.rules.iter_mut().zip(&self.heads) {
@@ -66,7 +66,7 @@ impl Compiling<'_> {
                 let mut conds = head.scope.conds.clone();
                 conds.push(Cond::Guard(Rc::new(guard.clone())));
                 own(guard, &owned(claims, &conds), true);
-                read_sex(guard, &sexes);
+                read_person(guard, &known);
             });
             leaves(&mut rule.body, &mut |leaf| {
                 leaf.in_key |= leaf.slots.iter().any(|slot| in_keys.contains(slot));
@@ -74,11 +74,12 @@ impl Compiling<'_> {
         }
     }
 
-    /// Leaves at an element `gender`: how a slot's sex is read.
-    fn sexes(&self) -> Vec<Leaf> {
+    /// Leaves at the elements `gender` and `birthDate`: how such slots are read.
+    fn known_persons(&self) -> Vec<Leaf> {
         let mut all = Vec::new();
         for rule in &self.rules {
-            for field in rule.body.fields.iter().filter(|f| f.name == "gender") {
+            let person = |name: &str| matches!(name, "gender" | "birthDate");
+            for field in rule.body.fields.iter().filter(|f| person(&f.name)) {
                 if let Value::Leaf(leaf) = &field.value {
                     all.push(leaf.clone());
                 }
@@ -121,18 +122,19 @@ fn own(guard: &mut Guard, owned: &impl Fn(&str) -> bool, holds: bool) {
     }
 }
 
-/// `fits` compares the FHIR sex where the mapping says how the slot is read.
-fn read_sex(guard: &mut Guard, sexes: &[Leaf]) {
+/// `fits` compares the FHIR sex and birth date where the mapping says how their slots are read.
+fn read_person(guard: &mut Guard, known: &[Leaf]) {
     match guard {
         Guard::All(guards) | Guard::Any(guards) => {
-            guards.iter_mut().for_each(|g| read_sex(g, sexes));
+            guards.iter_mut().for_each(|g| read_person(g, known));
         }
-        Guard::Not(inner) => read_sex(inner, sexes),
-        Guard::Fits { sex, .. } => {
-            let coded = sex.codecs.iter().any(|c| matches!(c, Codec::Code(_)));
-            let known = sexes.iter().find(|leaf| leaf.input == sex.input);
-            if let (false, Some(known)) = (coded, known) {
-                sex.codecs.clone_from(&known.codecs);
+        Guard::Not(inner) => read_person(inner, known),
+        Guard::Fits { sex, birth, .. } => {
+            for leaf in [sex, birth] {
+                let found = known.iter().find(|other| other.input == leaf.input);
+                if let Some(found) = found.filter(|_| leaf.codecs.is_empty()) {
+                    leaf.codecs.clone_from(&found.codecs);
+                }
             }
         }
         _ => {}

@@ -48,9 +48,9 @@ pub(super) enum Yields {
 
 /// All names, for hints.
 pub(super) const NAMES: &[&str] = &[
-    "bool", "cnid", "code", "copy", "date", "datetime", "decimal", "hd", "int", "lines", "lossy",
-    "map", "name", "orgcode", "pad", "phone", "quantity", "shared", "template", "trim", "unsplit",
-    "uscc", "xhtml",
+    "bool", "cnid", "code", "copy", "date", "datetime", "decimal", "fill", "hd", "int", "lines",
+    "lossy", "map", "name", "orgcode", "pad", "phone", "quantity", "shared", "template", "trim",
+    "unsplit", "uscc", "xhtml",
 ];
 
 /// What a codec yields; `None`: what it is given.
@@ -63,7 +63,7 @@ pub(super) fn yields(codec: &Codec) -> Option<Yields> {
         Codec::Bool(..) => Some(Yields::Bool),
         Codec::Quantity(_) => Some(Yields::Quantity),
         Codec::Xhtml => Some(Yields::Xhtml),
-        Codec::Name | Codec::Phone | Codec::Pad(_) | Codec::Trim => None,
+        Codec::Name | Codec::Phone | Codec::Pad(_) | Codec::Fill(_) | Codec::Trim => None,
         Codec::Cnid | Codec::CnidOrText | Codec::Uscc | Codec::OrgCode { .. } => None,
         Codec::Code(_) | Codec::Hd(_) | Codec::Template(_) | Codec::Lines => Some(Yields::Text),
     }
@@ -109,9 +109,13 @@ impl Compiling<'_> {
             ("orgcode", "hyphen") => Codec::OrgCode { hyphen: true },
             ("lines", "") => Codec::Lines,
             ("template", args) => Codec::Template(self.template(literal(args), mark)?),
-            ("pad", width) => match width.trim().parse() {
-                Ok(width) if (1..=64).contains(&width) => Codec::Pad(width),
-                _ => return self.bad_codec(text, "write pad(n): the width, 1 to 64", mark),
+            ("pad" | "fill", width) => match (name, width.trim().parse()) {
+                ("pad", Ok(width)) if (1..=64).contains(&width) => Codec::Pad(width),
+                (_, Ok(width)) if (1..=64).contains(&width) => Codec::Fill(width),
+                _ => {
+                    let hint = format!("write {name}(n): the width, 1 to 64");
+                    return self.bad_codec(text, &hint, mark);
+                }
             },
             _ if NAMES.contains(&name) => {
                 return self.bad_codec(

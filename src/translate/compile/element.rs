@@ -2,12 +2,12 @@
 
 use std::rc::Rc;
 
-use super::Compiling;
 use super::block::{Contents, Entry, Part};
 use super::body::{At, conditioned, has_data};
 use super::leaf::{Want, is_quantity};
 use super::scope::Scope;
 use super::text::{did_you_mean, words};
+use super::{Compiling, Source};
 use crate::translate::plan::{Drive, Each, Field, Guard, Leaf, Ref, Value};
 use crate::yaml::{Kind, Mark, Node};
 
@@ -255,9 +255,14 @@ impl Compiling<'_> {
         at: &At,
         list: bool,
     ) -> Option<Ref> {
+        let mut by = None;
         let (alias, only) = match words(text).as_slice() {
             [alias] => ((*alias).to_owned(), false),
             [alias, "only"] => ((*alias).to_owned(), true),
+            [alias, "by", slot] if self.source == Source::Sql => {
+                by = Some((*slot).to_owned());
+                ((*alias).to_owned(), false)
+            }
             [_, "by", ..] => {
                 let hint = "without `by`, the instance of my own group is meant";
                 self.report.error_hint("M030", mark, "`by` belongs to SQL sources", hint);
@@ -280,10 +285,14 @@ impl Compiling<'_> {
             return None;
         };
         self.check_target(rule, &alias, mark, at)?;
-        if !only {
+        let mut via = None;
+        if self.source == Source::Sql && !list {
+            via = self.via(rule, by.as_deref(), &alias, mark, scope)?;
+        }
+        if !only && via.is_none() {
             self.check_reach(rule, &alias, mark, scope, list)?;
         }
-        Some(Ref { rule, only, pos: self.pos(mark) })
+        Some(Ref { rule, only, via, pos: self.pos(mark) })
     }
 }
 

@@ -42,7 +42,7 @@ impl Compiling<'_> {
             Schema::Hl7(_) => self.hl7_pattern(text),
             Schema::Row(_) => self.column_pattern(text),
             Schema::Xml(_) => self.path_pattern(text),
-            Schema::Json(_) => self.named_pattern(text),
+            Schema::Json(_) | Schema::Sql(_) => self.named_pattern(text),
         }
     }
 

@@ -87,6 +87,7 @@ impl Compiling<'_> {
             let hint = "write `FIELD | copy`, and let a resource outside of the list own it";
             self.report.error_hint("M030", mark, what, hint);
         }
+        self.check_relation(&draft, mark);
         let claim = Claim {
             held: draft.held.clone(),
             flag: draft.flag,
@@ -96,7 +97,9 @@ impl Compiling<'_> {
             rule: self.current,
         };
         self.claims.push(claim);
-        Some(self.finish(draft, json, mark))
+        let mut leaf = self.finish(draft, json, mark);
+        leaf.fixed = self.is_fixed(&leaf);
+        Some(leaf)
     }
 
     /// A spelling that drops part of a time says so (M015).
@@ -143,6 +146,7 @@ impl Compiling<'_> {
             pos: self.pos(mark),
             slots,
             in_key: false,
+            fixed: false,
         }
     }
 
@@ -193,6 +197,7 @@ impl Compiling<'_> {
                 Pipe::Codec(codec) => draft.codecs.push(codec),
             }
         }
+        self.spell(&mut draft);
         self.check_quantity(&draft, mark);
         if let Some(fallback) = fallback {
             draft.or_else = Some(self.fallback(fallback, mark, scope)?);

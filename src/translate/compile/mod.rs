@@ -41,6 +41,7 @@ mod review;
 mod rule;
 mod schema;
 mod scope;
+mod tables;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
@@ -118,6 +119,7 @@ enum Source {
     Row,
     Xml,
     Json,
+    Sql,
 }
 
 /// A rule's own scope, and what is kept of it until its turn.

@@ -67,7 +67,7 @@ impl Compiling<'_> {
         let list = match self.source {
             Source::Hl7 => name.split_once('-')?.0,
             Source::Xml | Source::Json => name,
-            Source::Row => return None,
+            Source::Row | Source::Sql => return None,
         };
         let (list, place) = self.schema.list(&scope.place, list).ok()?;
         let slot = if self.is_hl7() { name } else { "." };
@@ -119,7 +119,7 @@ impl Compiling<'_> {
                     && segment.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
                     && field.starts_with(|c: char| c.is_ascii_digit())
             }),
-            Source::Row => self.schema.slot(&scope.place, word).is_ok(),
+            Source::Row | Source::Sql => self.schema.slot(&scope.place, word).is_ok(),
             Source::Xml => word.contains(['/', '@']),
             // Without fields in the schema every word is one.
             Source::Json => match &self.schema {

@@ -1,10 +1,10 @@
 //! What the mapping says beside its resources: `put`, `require`, `check`, `create`, `ignore`,
 //! `accept`, and the policies.
 
-use super::Compiling;
 use super::body::At;
 use super::scope::Scope;
 use super::text::{split_once, split_word, words};
+use super::{Compiling, Source};
 use crate::legacy::Charset;
 use crate::translate::plan::{
     Accept, Check, Create, Expr, Flag, Input, Nulls, PutSlot, Require, Rest, Step, Trigger, Zone,
@@ -24,6 +24,8 @@ impl Compiling<'_> {
                 }
                 // Read by themselves.
                 "roots" => {}
+                "write" if self.source == Source::Sql => {}
+                table if self.is_table(table) => {}
                 "write" => {
                     let hint = "`write` and table rights belong to SQL sources";
                     self.report.error_hint(
@@ -49,11 +51,12 @@ impl Compiling<'_> {
 
     fn put_slot(&mut self, key: &Key, value: &Node) -> Option<PutSlot> {
         let rule = self.rule_of_slot(&key.text);
+        let column = self.column_of_put(&key.text, key.mark, rule)?;
         let scope = match rule {
             Some(rule) => self.heads[rule].scope.clone(),
             None => Scope::root(self.schema.root()),
         };
-        let draft = self.operand(&key.text, key.mark, &scope)?;
+        let draft = self.operand(column, key.mark, &scope)?;
         let shown = draft.slots().first().cloned().unwrap_or_else(|| key.text.clone());
         let slot = match draft.input {
             Input::Slots(mut all) if all.len() == 1 && all[0].len() == 1 => {
@@ -77,6 +80,9 @@ impl Compiling<'_> {
     /// The rule whose instances hold a segment: the innermost with `each` that owns a slot of it, the
     /// first of several, not one that is only created if missing.
     fn rule_of_slot(&self, name: &str) -> Option<usize> {
+        if self.source == Source::Sql {
+            return self.rule_of_column(name);
+        }
         let segment = name.split_once('-').map(|(segment, _)| segment)?;
         if !self.is_hl7() {
             return None;
@@ -274,6 +280,10 @@ impl Compiling<'_> {
     /// `charset: xml-declaration else UTF-8`: what the record declares goes first in any case.
     pub(super) fn read_charset(&mut self) -> Option<Charset> {
         let node = self.doc.get("charset").cloned()?;
+        // The interchange form of rows is UTF-8, whatever the database stores.
+        if self.source == Source::Sql {
+            return None;
+        }
         charset_named(node.text().unwrap_or("")).unwrap_or_else(|name| {
             let what = format!("there is no charset '{name}'");
             let hint =

@@ -37,7 +37,11 @@ impl Compiling<'_> {
             scope = inner;
             rule_each = Some(each);
         }
-        if many != rule_each.is_some() {
+        if let Some((from, _)) = contents.word("from") {
+            let (each, inner) = self.from(&from, &root)?;
+            scope = inner;
+            rule_each = Some(each);
+        } else if many != rule_each.is_some() {
             let what = if many { "`[]` without `each`" } else { "`each` without `[]`" };
             let hint = format!("write `{kind} {alias}[]:` and `each: LIST`, or neither");
             self.report.error_hint("M003", key.mark, what, hint);

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::compare::{Facts, difference};
 use super::random;
 use crate::fhir::{Issue, Severity};
-use crate::legacy::{Charsets, Record};
+use crate::legacy::{Charsets, Record, Scope, Write};
 use crate::translate::codec::Around;
 use crate::translate::explain::dotted;
 use crate::translate::get::{get, trace};
@@ -71,7 +71,7 @@ fn of_leaf(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
     for traced in &trace {
         let leaf = traced.leaf;
         let slots = matches!(leaf.input, Input::Slots(_) | Input::Scanned(..) | Input::Cases(_));
-        if !slots || leaf.flag != Flag::Own || leaf.in_key {
+        if !slots || leaf.flag != Flag::Own || leaf.in_key || leaf.fixed {
             continue;
         }
         // A default or fallback that was read instead is not this leaf's slot.
@@ -88,6 +88,9 @@ fn of_leaf(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
     let old = entry(bundle, url)?["resource"].pointer(&traced.pointer)?.clone();
     let leaf = traced.leaf;
     let new = random::another(facts.program, &eval.around, leaf, &old, rng)?;
+    if !writable(record, &eval.around, leaf, traced.scope, &new) {
+        return None;
+    }
     Some(Edit {
         url: (*url).to_owned(),
         pointer: traced.pointer.clone(),
@@ -98,6 +101,17 @@ fn of_leaf(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
         decides: facts.decides(leaf),
         keyed: false,
         names: false,
+    })
+}
+
+/// Whether the record can hold a value: its format refuses some aloud, and those are no case.
+fn writable(record: &Record, around: &Around, leaf: &Leaf, scope: Scope, new: &Json) -> bool {
+    let Input::Slots(alternatives) = &leaf.input else { return true };
+    let Some(texts) = random::encoded(leaf, around, new) else { return true };
+    let mut editor = record.edit();
+    alternatives.iter().flatten().zip(texts).all(|(slot, text)| match text {
+        Some(text) => editor.write(scope, slot, Write::Text(&text)).is_ok(),
+        None => true,
     })
 }
 

@@ -191,6 +191,9 @@ fn steady(program: &Program, name: &str, record: &Record, report: &mut Report) {
 
 fn created(facts: &Facts, name: &str, record: &Record, report: &mut Report) {
     let program = facts.program;
+    if !program.schema.can_create() {
+        return;
+    }
     let Ok(bundle) = serde_json::from_str::<Json>(&get(program, record).bundle) else { return };
     for output in create(program, &bundle) {
         let lost = output.issues.iter().find(|issue| {

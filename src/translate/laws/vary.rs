@@ -23,7 +23,7 @@ pub(super) fn changes(program: &Program, sample: &Record, rng: &mut fastrand::Rn
     let mut changes = Vec::new();
     for traced in &trace {
         let leaf = traced.leaf;
-        if leaf.flag != Flag::Own || leaf.in_key || rng.u8(..4) != 0 {
+        if leaf.flag != Flag::Own || leaf.in_key || leaf.fixed || rng.u8(..4) != 0 {
             continue;
         }
         let Input::Slots(alternatives) = &leaf.input else { continue };

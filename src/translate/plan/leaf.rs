@@ -81,6 +81,8 @@ pub struct Leaf {
     pub slots: Vec<String>,
     /// Some slot is part of a key of some rule: laws do not edit it.
     pub in_key: bool,
+    /// Nobody granted that its slot is written.
+    pub fixed: bool,
 }
 
 /// What a leaf, guard or key reads. Several slots make one value only for `quantity` (value, unit),
@@ -198,6 +200,8 @@ pub enum Codec {
     Xhtml,
     /// `pad(n)`: leading zeros on the legacy side.
     Pad(usize),
+    /// `fill(n)`: leading zeros on the FHIR side, where the legacy side may lack them.
+    Fill(usize),
 }
 
 /// How `quantity` fills `value`, `unit`, `system`, `code`.

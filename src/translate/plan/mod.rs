@@ -372,8 +372,21 @@ pub struct Ref {
     pub rule: usize,
     /// `only`: taken if there is exactly one.
     pub only: bool,
+    /// `by`: the column that names the row of the target.
+    pub via: Option<Via>,
     /// Where.
     pub pos: Pos,
+}
+
+/// `-> alias by COLUMN`: how a row of another record, or of another table, is named.
+#[derive(Debug, Clone)]
+pub struct Via {
+    /// The column that is read.
+    pub slot: crate::legacy::sql::Slot,
+    /// The column of the target's row that holds the same.
+    pub same: crate::legacy::sql::Slot,
+    /// Canonical name of the slot.
+    pub shown: String,
 }
 
 /// `one_of:`.
@@ -448,6 +461,14 @@ pub struct Create {
     pub when: Option<(Vec<Step>, usize)>,
     /// Where.
     pub pos: Pos,
+}
+
+impl Rule {
+    /// Of the rules over one row, whether this is the one that the row stands for: its key reads a
+    /// slot, and does not only name another resource.
+    pub fn drives_its_row(&self) -> bool {
+        self.key.iter().any(|key| key.parts.iter().any(|part| matches!(part, KeyPart::Leaf(..))))
+    }
 }
 
 impl Program {

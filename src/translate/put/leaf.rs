@@ -24,6 +24,21 @@ impl<'a> Put<'a, '_> {
             // Compared with the owner again when the written record is read: see `report`.
             return;
         }
+        let new_row = self.editor.row_state(scope).is_some_and(|(_, new)| new);
+        if leaf.fixed && !new_row {
+            let text = format!("lost: {} is only read; the edit is not written", shown(leaf));
+            let rule = self.writer.eval.pos(leaf.pos);
+            let path = self.path.join(".");
+            return self.issues.push(Issue::warning(Kind::Forbidden, text).path(path).rule(rule));
+        }
+        if leaf.flag == Flag::Shared && !self.siblings_agree(leaf, new, scope) {
+            let text = format!(
+                "lost: {} is shared, and the other resources below that row say something else",
+                shown(leaf)
+            );
+            let path = self.path.join(".");
+            return self.issues.push(Issue::warning(Kind::Conflict, text).path(path));
+        }
         let Some(new) = new else {
             if old.is_some() {
                 self.clear(leaf, scope);
@@ -59,6 +74,32 @@ impl<'a> Put<'a, '_> {
                 self.issues.push(Issue::warning(Kind::Value, text).path(path).rule(rule));
             }
         }
+    }
+
+    /// Whether every resource of this rule that reads a shared slot from the same row says this.
+    fn siblings_agree(&self, leaf: &Leaf, new: Option<&Json>, scope: Scope) -> bool {
+        let Input::Slots(all) = &leaf.input else { return true };
+        let Some(slot) = all.first().and_then(|slots| slots.first()) else { return true };
+        let record = self.writer.eval.record;
+        let row = record.slot_span(scope, slot);
+        let rule = self.writer.eval.instances[self.instance].rule;
+        let steps: Vec<&str> = self.path.iter().skip(1).copied().collect();
+        self.made.iter().filter(|made| made.rule == rule).all(|made| {
+            let at = made.chain.last().copied().unwrap_or_default();
+            if at == scope || record.slot_span(at, slot) != row {
+                return true;
+            }
+            let Some(other) = self.resources.resource(&made.reference) else { return true };
+            let said = other.get(steps.first().copied().unwrap_or("")).map_or_else(Vec::new, |v| {
+                let mut found = Vec::new();
+                below(v, &steps[1..], &mut found);
+                found
+            });
+            match new {
+                Some(new) => said.contains(&new),
+                None => said.is_empty(),
+            }
+        })
     }
 
     fn readable(&mut self, leaf: &'a Leaf, scope: Scope) -> bool {
@@ -299,6 +340,20 @@ impl<'a> Put<'a, '_> {
         if let Some(slot) = self.read_alternative(alternatives, scope).first() {
             self.write_text(slot, Some(&text), scope);
         }
+    }
+}
+
+/// The values at a path of keys, in all items of lists.
+fn below<'j>(json: &'j Json, path: &[&str], found: &mut Vec<&'j Json>) {
+    match (json, path.split_first()) {
+        (Json::Array(items), _) => items.iter().for_each(|item| below(item, path, found)),
+        (Json::Object(map), Some((first, rest))) => {
+            if let Some(inner) = map.get(*first) {
+                below(inner, rest, found);
+            }
+        }
+        (value, None) => found.push(value),
+        _ => {}
     }
 }
 

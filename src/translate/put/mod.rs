@@ -25,7 +25,9 @@ use super::get::Writer;
 use super::plan::{Expr, Program};
 use crate::error::{Error, Kind};
 use crate::fhir::Issue;
-use crate::legacy::{Charset, Charsets, Editor, File, Record, Scope, Slot, Text, TextEdit, Write};
+use crate::legacy::{
+    Charset, Charsets, Editor, File, Record, Schema, Scope, Slot, Text, TextEdit, Write,
+};
 
 /// A legacy record made from FHIR.
 #[derive(Debug, Clone, Default)]
@@ -300,8 +302,9 @@ impl<'a, 'b> Put<'a, 'b> {
                 && other.scope == instance.scope
                 && other.reference != instance.reference
         });
+        let is_row = matches!(self.writer.eval.record, Record::Sql(_)) && rule.drives_its_row();
         match last {
-            Some(list) if !shared => {
+            Some(list) if !shared || is_row => {
                 let removed = self.editor.remove(list, instance.scope);
                 self.note(removed);
             }
@@ -390,7 +393,15 @@ impl<'a, 'b> Put<'a, 'b> {
                 let scope = chain.last().copied().unwrap_or_default();
                 // A leaf that owns the slot as well has said it already.
                 let said = self.filled.iter().any(|(at, s)| *at == scope && *s == slot.slot);
-                if said || (!self.creating && !depends_on_fhir(&slot.expr)) {
+                let clock = !depends_on_fhir(&slot.expr);
+                let waits = match self.editor.row_state(scope) {
+                    // The clock of a row moves with the row; its key is made with it.
+                    Some((touched, new)) => {
+                        clock && !new && (!touched || is_key(program, &slot.slot))
+                    }
+                    None => !self.creating && clock,
+                };
+                if said || waits {
                     continue;
                 }
                 let sight = |old: bool| {
@@ -406,7 +417,7 @@ impl<'a, 'b> Put<'a, 'b> {
                     expr::value(&slot.expr, &sight)
                 };
                 let new = sight(false);
-                if !self.creating && new == sight(true) {
+                if !self.creating && !clock && new == sight(true) {
                     continue;
                 }
                 if let Some(text) = new {
@@ -444,6 +455,16 @@ impl<'a, 'b> Put<'a, 'b> {
                 (Vec::new(), self.issues)
             }
         }
+    }
+}
+
+/// Whether a slot is part of the key of its row.
+fn is_key(program: &Program, slot: &Slot) -> bool {
+    match (&program.schema, slot) {
+        (Schema::Sql(schema), Slot::Sql(slot)) => {
+            schema.tables[usize::from(slot.table)].key.contains(&slot.column)
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! M035: elements that FHIR's invariants do not allow beside each other.
 
-use super::{Finding, Seen, constant};
+use super::{Finding, Seen};
 use crate::translate::plan::{Branch, Field, Value};
 
 /// Type, path of a code, its value, the element that must not stand beside it, the invariant.
@@ -29,10 +29,10 @@ const EITHER: &[(&str, &str, &str, &str)] = &[
 
 pub(super) fn review(seen: &Seen, found: &mut Vec<Finding>) {
     for (ty, path, value, other, rule) in APART.iter().filter(|(ty, ..)| *ty == seen.ty) {
-        let marked =
-            seen.object.fields.iter().filter(|f| f.name == path[0] && says(f, &path[1..], value));
-        for field in marked {
-            if let Some(beside) = beside(seen, field.branch, |name| name == *other) {
+        let fields = seen.object.fields.iter().filter(|f| f.name == path[0]);
+        let marked = fields.filter_map(|f| says(f, &path[1..], value));
+        for branch in marked {
+            if let Some(beside) = beside(seen, branch, |name| name == *other) {
                 let what = format!("{}.{other} stands beside {} = {value}", seen.path, path[0]);
                 found.push(finding(beside, what, ty, rule));
             }
@@ -66,10 +66,28 @@ fn beside<'p>(
     seen.object.fields.iter().find(|f| is(&f.name) && f.when.is_none() && together(f.branch))
 }
 
-/// Whether a field always holds this constant at a path.
-fn says(field: &Field, path: &[&str], value: &str) -> bool {
-    match &field.value {
-        Value::Object(inner) => constant(inner, path) == Some(value),
-        _ => false,
+/// The branch in which a field holds this constant at a path, if it does: its own, or that of an item
+/// in it. The first is whether, the second which.
+#[allow(clippy::option_option, reason = "outer: it does; inner: in a branch")]
+fn says(field: &Field, path: &[&str], value: &str) -> Option<Option<Branch>> {
+    let inner = said_in(&field.value, path, value)?;
+    Some(field.branch.or(inner))
+}
+
+#[allow(clippy::option_option, reason = "as above")]
+fn said_in(at: &Value, path: &[&str], value: &str) -> Option<Option<Branch>> {
+    match (at, path.split_first()) {
+        (Value::Const(text), None) => (text.trim_matches('"') == value).then_some(None),
+        (Value::Object(inner), Some((first, rest))) => {
+            let fields = inner.fields.iter().filter(|f| f.name == *first && f.when.is_none());
+            fields.filter_map(|f| Some(f.branch.or(said_in(&f.value, rest, value)?))).next()
+        }
+        (Value::List(items), _) => {
+            let mut said = items
+                .iter()
+                .filter_map(|item| Some(item.branch.or(said_in(&item.value, path, value)?)));
+            said.next()
+        }
+        _ => None,
     }
 }

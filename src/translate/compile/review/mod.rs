@@ -7,6 +7,7 @@
 //! * [`vital_signs`]: constants against the vital signs profiles (M021)
 //! * [`extensions`]: extensions as they are declared (M023)
 //! * [`lists`]: items found by position although they have a key (M022)
+//! * [`tables`]: ids of rows (M024, M026), and what new rows lack (M033)
 //! * [`spelling`]: what put may write that the charset (M019) or the column (M036) cannot hold
 
 mod branches;
@@ -15,6 +16,7 @@ mod extensions;
 mod lists;
 mod required;
 mod spelling;
+mod tables;
 mod vital_signs;
 
 use super::Compiling;
@@ -62,6 +64,7 @@ impl Compiling<'_> {
             });
         }
         self.review_spelling(&mut found);
+        self.review_tables(&mut found);
         for Finding { code, wrong, pos, what, hint } in found {
             let mark = Mark { file: pos.file, line: pos.line, column: pos.column, length: 0 };
             if wrong {

@@ -2,7 +2,7 @@
 //! narrow for it.
 
 use super::Finding;
-use crate::legacy::{Charset, Schema, row};
+use crate::legacy::{Charset, Schema};
 use crate::translate::compile::Compiling;
 use crate::translate::compose::each_leaf;
 use crate::translate::plan::{Codec, Leaf, Pos, Table};
@@ -14,16 +14,21 @@ impl Compiling<'_> {
         for table in &self.tables {
             review_table(table, charset, found);
         }
-        let Schema::Row(schema) = &self.schema else { return };
-        let width = |slot: &str| {
-            schema.columns.iter().find(|c| c.name == slot).and_then(|column| column.max)
+        let width = |slot: &str| match &self.schema {
+            Schema::Row(schema) => schema.columns.iter().find(|c| c.name == slot)?.max,
+            Schema::Sql(schema) => {
+                let (table, column) = slot.split_once('.')?;
+                let table = &schema.tables[usize::from(schema.table(table)?)];
+                table.columns[usize::from(table.column(column)?)].width
+            }
+            _ => None,
         };
         for rule in &self.rules {
             each_leaf(&rule.body, &mut String::new(), &mut |_, leaf| {
                 let [slot] = &leaf.slots[..] else { return };
                 let Some(max) = width(slot) else { return };
-                let Some(text) = self.longest(leaf, schema) else { return };
-                let (long, unit) = schema.length(&text);
+                let Some(text) = self.longest(leaf) else { return };
+                let (long, unit) = self.length(&text);
                 if long > max {
                     found.push(overflow(leaf.pos, slot, &text, long, max, unit));
                 }
@@ -32,11 +37,11 @@ impl Compiling<'_> {
     }
 
     /// The longest text that the codecs of a leaf write, where that is known.
-    fn longest(&self, leaf: &Leaf, schema: &row::Schema) -> Option<String> {
+    fn longest(&self, leaf: &Leaf) -> Option<String> {
         match leaf.codecs.first()? {
             Codec::Code(table) => {
                 let texts = self.tables[*table].put.values();
-                texts.max_by_key(|text| (schema.length(text), text.as_str())).cloned()
+                texts.max_by_key(|text| (self.length(text), text.as_str())).cloned()
             }
             Codec::Date(patterns) | Codec::DateTime(patterns) => patterns.first().cloned(),
             Codec::Cnid | Codec::CnidOrText => Some("110101199003070001".to_owned()),
@@ -45,6 +50,14 @@ impl Compiling<'_> {
                 Some(if *hyphen { "40000001-8" } else { "400000018" }.to_owned())
             }
             _ => None,
+        }
+    }
+
+    /// How long a text is, and in what.
+    fn length(&self, text: &str) -> (usize, &'static str) {
+        match &self.schema {
+            Schema::Row(schema) => schema.length(text),
+            _ => (text.chars().count(), "characters"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod dbf;
 mod json;
 mod row;
+mod sql;
 mod xml;
 
 use super::Source;
@@ -12,7 +13,7 @@ use crate::legacy::{Schema, hl7v2};
 use crate::yaml::{Mark, Node};
 
 /// What `source:` may be.
-pub(super) const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xlsx", "xml", "json"];
+pub(super) const SOURCES: &[&str] = &["hl7v2", "csv", "fixed", "dbf", "xlsx", "xml", "json", "sql"];
 
 /// What `schema:` of a `schema.yaml` may be, with the keys of each kind.
 pub(super) const FILES: &[(&str, &[&str])] = &[
@@ -22,11 +23,13 @@ pub(super) const FILES: &[(&str, &[&str])] = &[
     ("xlsx", row::XLSX_KEYS),
     ("xml", xml::XML_KEYS),
     ("json", json::JSON_KEYS),
+    ("sql", sql::SQL_KEYS),
 ];
 
 /// The types of the columns or fields of a kind.
 pub(super) fn column_types(kind: &str) -> Vec<&'static str> {
     match kind {
+        "sql" => sql::KINDS.iter().map(|(word, _)| *word).collect(),
         "json" => json::KINDS.iter().map(|(word, _)| *word).collect(),
         _ => row::KINDS.iter().map(|(word, _)| *word).collect(),
     }
@@ -63,6 +66,7 @@ impl Loader<'_> {
             "xlsx" => self.xlsx(doc, node.mark),
             "xml" => self.xml(doc),
             "json" => self.json(doc),
+            "sql" => self.sql(doc, node.mark),
             _ => {
                 let hint = did_you_mean(kind, SOURCES.iter().copied())
                     .unwrap_or_else(|| format!("the sources are: {}", SOURCES.join(", ")));

@@ -6,6 +6,7 @@ mod json_schemas;
 mod mistakes;
 mod models;
 mod reviews;
+mod rows;
 mod tables;
 mod validity;
 
