@@ -73,7 +73,7 @@ fn read_table(database: &Connection, table: &sql::Table) -> Result<Vec<Row>> {
     let mut statement = database
         .prepare(&format!("SELECT * FROM \"{name}\""))
         .map_err(|e| missing(format!("the table {} cannot be read", table.name)).because(e))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     if let Some(column) = table.columns.iter().find(|c| !names.contains(&c.name)) {
         return Err(missing(format!("{} has no column {}", table.name, column.name)));
     }

@@ -259,9 +259,14 @@ impl Schema {
         }
     }
 
-    /// Whether the format itself reads a slot: delimiters, message type, number, charset.
+    /// Whether the format itself reads a slot: delimiters, message type, number, charset; keys and
+    /// foreign keys of tables.
     pub fn reads_itself(&self, name: &str) -> bool {
-        matches!(self, Schema::Hl7(_)) && hl7v2::reads_itself(name)
+        match self {
+            Schema::Hl7(_) => hl7v2::reads_itself(name),
+            Schema::Sql(s) => s.reads_itself(name),
+            _ => false,
+        }
     }
 
     /// The names of the segments in an HL7 v2 group; none for what is no group.

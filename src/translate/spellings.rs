@@ -65,6 +65,11 @@ fn of_codec(program: &Program, codec: &Codec, value: &str) -> Option<Spellings> 
             let widths = (value.len()..=(*width).max(value.len())).rev();
             some(widths.map(|width| format!("{value:0>width$}")).collect())
         }
+        Codec::Fill(_) => {
+            let zeros = value.len() - value.trim_start_matches('0').len();
+            let shortest = zeros.min(value.len().saturating_sub(1));
+            some((0..=shortest).map(|cut| value[cut..].to_owned()).collect())
+        }
         Codec::Hd(_)
         | Codec::Date(_)
         | Codec::DateTime(_)
@@ -111,6 +116,7 @@ mod tests {
             pos: Pos::default(),
             slots: Vec::new(),
             in_key: false,
+            fixed: false,
         }
     }
 

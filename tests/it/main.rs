@@ -13,6 +13,7 @@ mod app;
 mod cli;
 mod codes;
 mod crash;
+mod database;
 mod deliver;
 mod fhir;
 mod files;

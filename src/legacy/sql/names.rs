@@ -132,6 +132,16 @@ impl Schema {
         all.collect()
     }
 
+    /// Whether a column, by its canonical name, tells rows apart or relates them.
+    pub fn reads_itself(&self, name: &str) -> bool {
+        let Some((table, column)) = name.split_once('.') else { return false };
+        let Some(number) = self.table(table) else { return false };
+        let table = &self.tables[usize::from(number)];
+        table.column(column).is_some_and(|column| {
+            table.key.contains(&column) || self.leads_to(number, column).is_some()
+        })
+    }
+
     /// The name of a table.
     pub fn name(&self, table: u16) -> &str {
         &self.tables[usize::from(table)].name

@@ -136,8 +136,14 @@ impl Compiling<'_> {
         self.finish_via(&schema, slot, same).map(Some)
     }
 
-    fn finish_via(&self, schema: &sql::Schema, slot: sql::Slot, same: sql::Slot) -> Option<Via> {
+    fn finish_via(
+        &mut self,
+        schema: &sql::Schema,
+        slot: sql::Slot,
+        same: sql::Slot,
+    ) -> Option<Via> {
         let shown = schema.canonical(&schema.root(), &slot);
+        self.slots.add(&shown, false);
         Some(Via { slot, same, shown })
     }
 
