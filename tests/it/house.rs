@@ -40,6 +40,8 @@ const IMPURE: &[&str] = &["async fn", "tokio::", "std::net", "std::fs", "std::th
 /// Rooms of layers 0 and 1 that may, with the reason.
 const MAY: &[(&str, &str)] = &[
     ("translate/library", "reads folders of mappings, when it is opened"),
+    ("translate/reload", "looks at folders of mappings again"),
+    ("translate/laws", "proves on all cores, since a person or a reload waits for it"),
     ("fhir/definitions", "reads packages, when the tables are made"),
 ];
 
