@@ -54,7 +54,10 @@ impl<'p> Facts<'p> {
         }
         let arms = program.choices.iter().flat_map(|c| &c.branches);
         guards.extend(arms.filter_map(|arm| arm.when.as_ref()));
-        guards.into_iter().for_each(|guard| watch(guard, &mut facts.watched));
+        for guard in guards {
+            watch(guard, &mut facts.watched);
+            owned_by(guard, &mut facts.claimed);
+        }
         let root = program.schema.root();
         let written = program.put.iter().filter(|p| p.rule.is_none());
         let written = written.filter_map(|p| program.schema.absolute(&root, &p.slot));
@@ -272,6 +275,17 @@ fn collect_guards<'p>(object: &'p Object, guards: &mut Vec<&'p Guard>) {
             }
             _ => {}
         }
+    }
+}
+
+/// The slots that a condition itself writes, since no leaf owns them.
+fn owned_by(guard: &Guard, claimed: &mut BTreeSet<String>) {
+    match guard {
+        Guard::All(guards) | Guard::Any(guards) => {
+            guards.iter().for_each(|guard| owned_by(guard, claimed));
+        }
+        Guard::Is { owner: true, slots, .. } => claimed.extend(slots.iter().cloned()),
+        _ => {}
     }
 }
 
