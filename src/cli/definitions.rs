@@ -1,4 +1,5 @@
 //! `tombolo definitions make`: writes the compact R4 table from the official npm packages.
+//! `tombolo definitions codes`: writes the code tables and the registry of extensions as resources.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use super::Global;
 use crate::error::{Error, Kind, Result};
 use crate::fhir::definitions::make::make;
+use crate::translate::artefacts;
 
 /// A package holds no file larger than this, and no more than this in all.
 const MOST_BYTES: u64 = 512 << 20;
@@ -31,17 +33,49 @@ enum Verb {
         #[arg(long, value_name = "DIR", default_value = "profiles/r4")]
         out: PathBuf,
     },
+    /// Write CodeSystem, ValueSet and StructureDefinition resources from the tables of the mappings
+    Codes {
+        /// Where to write the folders codes and extensions
+        #[arg(long, value_name = "DIR", default_value = "profiles/cn")]
+        out: PathBuf,
+    },
 }
 
 /// Runs the verb.
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
-    let Verb::Make { packages, out } = args.verb;
+    match args.verb {
+        Verb::Make { packages, out } => r4(&packages, &out, global)?,
+        Verb::Codes { out } => {
+            let library = global.library()?;
+            let codes = artefacts::codes::resources(&library)?;
+            let extensions = artefacts::extensions::definitions(&library)?;
+            for (name, resources) in [("codes", codes), ("extensions", extensions)] {
+                let folder = out.join(name);
+                for resource in &resources {
+                    write(&folder, resource)?;
+                }
+                global.tell().say(format_args!("{} {}", folder.display(), resources.len()));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a resource to a folder, which is made; gives the file.
+pub(super) fn write(folder: &Path, resource: &Value) -> Result<PathBuf> {
+    let path = folder.join(artefacts::file_name(resource));
+    std::fs::create_dir_all(folder).map_err(|e| io(folder, &e))?;
+    std::fs::write(&path, artefacts::printed(resource)).map_err(|e| io(&path, &e))?;
+    Ok(path)
+}
+
+fn r4(packages: &[PathBuf], out: &Path, global: &Global) -> Result<()> {
     let mut resources = Vec::new();
-    for package in &packages {
+    for package in packages {
         read_package(package, &mut resources)?;
     }
     let files = make(&resources);
-    std::fs::create_dir_all(&out).map_err(|e| io(&out, &e))?;
+    std::fs::create_dir_all(out).map_err(|e| io(out, &e))?;
     for (name, text) in [
         ("elements.ndjson", files.elements),
         ("codes.ndjson", files.codes),
@@ -52,7 +86,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         std::fs::write(&path, &text).map_err(|e| io(&path, &e))?;
         global.tell().say(format_args!("{} {}", path.display(), text.lines().count()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn read_package(path: &Path, resources: &mut Vec<Value>) -> Result<()> {

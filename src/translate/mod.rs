@@ -6,10 +6,12 @@
 //! * [`get`], [`put`]: the two directions
 //! * [`coverage`], [`compose`], [`diff`], [`explain`], [`show`]: what people ask about mappings
 //! * [`spellings`]: which legacy texts a value may come from
+//! * [`artefacts`]: code tables and extensions as FHIR resources
 //! * [`merge`]: an inbound resource over a stored one
 //!
 //! The language is described in `docs/mapping-language.md`.
 
+pub mod artefacts;
 mod bundle;
 mod choose;
 mod codec;

@@ -10,6 +10,7 @@
 )]
 
 mod app;
+mod artefacts;
 mod cli;
 mod codes;
 mod crash;

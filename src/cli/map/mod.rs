@@ -3,6 +3,7 @@
 
 mod check;
 mod compose;
+mod concepts;
 mod coverage;
 mod diff;
 mod explain;
@@ -55,6 +56,8 @@ enum Verb {
     Schema,
     /// Show what another version of a mapping changes, and which new version number is due
     Diff(diff::Args),
+    /// Write the code tables of mappings as FHIR ConceptMaps, with every loss marked
+    Concepts(concepts::Args),
     /// Show what of one mapping's FHIR another can write, and which required slots stay empty
     Compose(compose::Args),
 }
@@ -74,6 +77,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         Verb::ImportV2fhir(args) => import::run(&args, &at)?,
         Verb::Schema => schema::run(&at),
         Verb::Diff(args) => diff::run(&args, &at)?,
+        Verb::Concepts(args) => concepts::run(&args, &at)?,
         Verb::Compose(args) => compose::run(&args, &at)?,
     };
     Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
