@@ -42,7 +42,7 @@ fn first_mistake(name: &str, text: String) -> Option<Diagnostic> {
     found.into_iter().find(|d| d.severity >= Severity::Error)
 }
 
-fn mend_one(nodes: &mut Vec<Node>, kind: &str, mistake: &Diagnostic) -> bool {
+fn mend_one(nodes: &mut [Node], kind: &str, mistake: &Diagnostic) -> bool {
     let Some(path) = at_line(nodes, mistake.line as usize) else { return false };
     if mistake.code == "M004"
         && let Some(missing) = mistake.message.strip_suffix(" is never written")
@@ -103,7 +103,7 @@ fn row_out(nodes: &mut [Node], table: &str, code: &str) -> bool {
 }
 
 /// Adds an element that FHIR requires, below the resource or block whose line says so.
-fn add(nodes: &mut Vec<Node>, kind: &str, path: &[usize], missing: &str) -> bool {
+fn add(nodes: &mut [Node], kind: &str, path: &[usize], missing: &str) -> bool {
     let Some((above, name)) = missing.rsplit_once('.') else { return false };
     let definitions = Definitions::r4();
     let mut ty = above.split('.').next().unwrap_or(kind);

@@ -32,11 +32,9 @@ fn as_json(node: &Node) -> Json {
 
 fn mistakes(validator: &Validator, text: &str) -> Vec<String> {
     let node = yaml::parse(text, 0).unwrap();
-    let errors = validator
-        .iter_errors(&as_json(&node))
-        .map(|e| format!("{}: {e}", e.instance_path()))
-        .collect();
-    errors
+    let json = as_json(&node);
+    let errors = validator.iter_errors(&json);
+    errors.map(|e| format!("{}: {e}", e.instance_path())).collect()
 }
 
 fn yaml_files(folder: &Path, out: &mut Vec<PathBuf>) {
