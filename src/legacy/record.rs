@@ -357,9 +357,9 @@ impl Slot {
 
     /// A slot that was resolved at the root, for use in any scope.
     #[must_use]
-    pub fn from_root(self) -> Slot {
+    pub fn rooted(self) -> Slot {
         match self {
-            Slot::Xml(slot) => Slot::Xml(slot.from_root()),
+            Slot::Xml(slot) => Slot::Xml(slot.rooted()),
             other => other,
         }
     }
@@ -368,9 +368,9 @@ impl Slot {
 impl List {
     /// A list that was resolved at the root, for use in any scope.
     #[must_use]
-    pub fn from_root(self) -> List {
+    pub fn rooted(self) -> List {
         match self {
-            List::Xml(list) => List::Xml(list.from_root()),
+            List::Xml(list) => List::Xml(list.rooted()),
             other => other,
         }
     }

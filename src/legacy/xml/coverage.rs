@@ -126,7 +126,8 @@ impl Document {
             for (at, attribute) in element.attributes.iter().enumerate() {
                 let name = self.shared.text.slice(attribute.name);
                 let value = escape::unescape(self.shared.text.slice(attribute.value));
-                if namespace::declares(name).is_none() && !value.trim().is_empty() {
+                let null = self.shared.schema.is_null(&value);
+                if namespace::declares(name).is_none() && !null {
                     let slash = if path.is_empty() { "" } else { "/" };
                     let name = self.called(name, attribute.namespace);
                     f((node, Some(at)), &format!("{path}{slash}@{name}"), &value);

@@ -43,7 +43,7 @@ impl Document {
         Span { start: 0, end: self.shared.text.text.len() as u32 }
     }
 
-    /// Reads a slot; white space alone is nothing.
+    /// Reads a slot; white space alone is nothing, as are the schema's nulls.
     pub fn read(&self, at: Scope, slot: &Slot) -> Read<'_> {
         match slot {
             Slot::Path(path) => self.value(at.node, path).map_or(Read::Absent, Read::Text),
@@ -156,7 +156,7 @@ impl Document {
                 escape::unescape(self.shared.text.slice(attribute.value))
             }
         };
-        (!value.trim().is_empty()).then_some(value)
+        (!self.shared.schema.is_null(&value)).then_some(value)
     }
 
     /// The first full match of a path in document order: every tested predicate holds, and the

@@ -36,6 +36,10 @@ impl<'r> Editor<'r> {
             Write::Text(_) | Write::Null | Write::Clear => None,
         };
         text.map_or(Ok(()), escape::check)?;
+        if let Some(null) = text.filter(|text| self.tree.document.shared.schema.is_null(text)) {
+            let what = format!("'{null}' would be read as nothing");
+            return Err(Error::new(Kind::Value, what));
+        }
         let path = match slot {
             Slot::Path(path) => path,
             Slot::Piece(pieces) => {
@@ -176,7 +180,7 @@ impl Edits<'_> {
             let raw = &self.source()[start as usize..end as usize];
             let quote = self.source()[end as usize..].chars().next().unwrap_or('"');
             let old = escape::unescape(raw);
-            if value.is_empty() && !old.trim().is_empty() {
+            if value.is_empty() && !self.tree.document.shared.schema.is_null(&old) {
                 let before = &self.source()[..there.name.start as usize];
                 self.replace(before.trim_end().len() as u32, end + 1, String::new());
             } else if old != value.as_str() && !value.is_empty() {
@@ -229,7 +233,7 @@ impl Edits<'_> {
     fn text(&mut self, element: &Element, text: &str) {
         let source = &self.tree.document.shared.text.text;
         let old = element.text(source);
-        if old == text || (text.is_empty() && old.trim().is_empty()) {
+        if old == text || (text.is_empty() && self.tree.document.shared.schema.is_null(&old)) {
             return;
         }
         let mut counting = element.counting(source);

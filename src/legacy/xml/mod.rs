@@ -57,6 +57,8 @@ pub struct Schema {
     pub order: HashMap<String, Vec<String>>,
     /// The elements of which there may be several in one parent; `None`: all.
     pub repeat: Option<HashSet<String>>,
+    /// Texts that mean nothing, as white space alone does.
+    pub nulls: Vec<String>,
 }
 
 /// An element of the schema.
@@ -116,7 +118,7 @@ impl Slot {
         match self {
             Slot::Path(path) if path.part == Part::Text => {
                 let path = Path { part: Part::Inside, ..path };
-                Slot::Path(if path.root.is_some() { path.from_root() } else { path })
+                Slot::Path(if path.root.is_some() { path.rooted() } else { path })
             }
             other => other,
         }
@@ -124,10 +126,10 @@ impl Slot {
 
     /// The same slot, looked up from the root element wherever it is used.
     #[must_use]
-    pub fn from_root(self) -> Slot {
+    pub fn rooted(self) -> Slot {
         match self {
-            Slot::Path(path) => Slot::Path(path.from_root()),
-            Slot::Piece(pieces) => Slot::Piece(pieces.from_root()),
+            Slot::Path(path) => Slot::Path(path.rooted()),
+            Slot::Piece(pieces) => Slot::Piece(pieces.rooted()),
         }
     }
 }
@@ -135,17 +137,17 @@ impl Slot {
 impl List {
     /// The same list, looked up from the root element wherever it is used.
     #[must_use]
-    pub fn from_root(self) -> List {
+    pub fn rooted(self) -> List {
         match self {
-            List::Elements(path) => List::Elements(path.from_root()),
-            List::Split(pieces) => List::Split(pieces.from_root()),
+            List::Elements(path) => List::Elements(path.rooted()),
+            List::Split(pieces) => List::Split(pieces.rooted()),
         }
     }
 }
 
 impl Pieces {
-    fn from_root(self) -> Pieces {
-        Pieces { path: self.path.from_root(), ..self }
+    fn rooted(self) -> Pieces {
+        Pieces { path: self.path.rooted(), ..self }
     }
 }
 
@@ -273,6 +275,12 @@ impl Schema {
     /// Whether the documents are of HL7 v3: their times are spelt as in HL7 v2.
     pub fn is_cda(&self) -> bool {
         self.namespaces.iter().any(|n| n.uri == "urn:hl7-org:v3")
+    }
+
+    /// Whether a text says nothing.
+    fn is_null(&self, text: &str) -> bool {
+        let text = text.trim();
+        text.is_empty() || self.nulls.iter().any(|null| null == text)
     }
 
     /// The namespace of names without prefix.

@@ -89,7 +89,7 @@ impl Path {
 
     /// The same path, looked up from the root element wherever it is used.
     #[must_use]
-    pub(super) fn from_root(mut self) -> Path {
+    pub(super) fn rooted(mut self) -> Path {
         self.root = None;
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
@@ -115,7 +115,7 @@ pub(super) fn parse(text: &str, namespaces: &[Namespace]) -> Result<Path, Unknow
             path.steps.push(step(part, text, namespaces)?);
         }
     }
-    Ok(if text.starts_with('/') { path.from_root() } else { path })
+    Ok(if text.starts_with('/') { path.rooted() } else { path })
 }
 
 fn bad(what: String) -> Unknown {

@@ -389,7 +389,7 @@ impl Compiling<'_> {
         root.conds.clone_from(&scope.conds);
         let (mut each, mut inner) = self.each(each, None, &root)?;
         if let Some(first) = each.steps.first_mut().filter(|_| scope.place != root.place) {
-            *first = first.clone().from_root();
+            *first = first.clone().rooted();
         }
         each.shown = shown;
         inner.list = Some(name.to_owned());
@@ -403,12 +403,12 @@ fn from_root(input: &mut Input) {
     match input {
         Input::Slots(alternatives) => {
             for slots in alternatives.iter_mut() {
-                *slots = std::mem::take(slots).into_iter().map(Slot::from_root).collect();
+                *slots = std::mem::take(slots).into_iter().map(Slot::rooted).collect();
             }
         }
         Input::Lines(list, slot) => {
             // The list is found from the root, its lines inside each of its instances.
-            *input = Input::Lines(list.clone().from_root(), slot.clone());
+            *input = Input::Lines(list.clone().rooted(), slot.clone());
         }
         _ => {}
     }

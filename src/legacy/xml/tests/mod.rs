@@ -83,6 +83,21 @@ fn missing_elements_are_made_in_schema_order() {
 }
 
 #[test]
+fn texts_that_mean_nothing() {
+    let schema = Arc::new(Schema { nulls: vec![".".to_owned()], ..Schema::default() });
+    let text = "<R><h x='.'><a> . </a><b>1.</b></h></R>";
+    let file = schema.read(text.as_bytes(), &Charsets::default()).expect("reads");
+    let Record::Xml(document) = &file.records[0] else { panic!("{file:?}") };
+    assert_eq!(get(document, "h/a"), None);
+    assert_eq!(get(document, "h/@x"), None);
+    assert_eq!(get(document, "h/b").as_deref(), Some("1."));
+    assert_eq!(edited(document, &[("h/a", None), ("h/@x", None)]), text);
+    assert_eq!(edited(document, &[("h/a", Some("2"))]), text.replace(" . ", "2"));
+    let mut editor = document.edit();
+    assert!(editor.write(Scope::default(), &slot("h/b"), Write::Text(".")).is_err());
+}
+
+#[test]
 fn the_blank_document_has_every_element() {
     let file = card().blank();
     assert_eq!(file.text.text, "<R>\n<h>\n<a></a>\n<b></b>\n<c></c>\n</h>\n<z></z>\n</R>\n");

@@ -12,7 +12,7 @@ use crate::translate::compile::load::{Doc, Loader};
 use crate::yaml::{Kind, Node};
 
 pub(super) const XML_KEYS: &[&str] =
-    &["schema", "declaration", "line", "root", "elements", "order", "repeat", "secret"];
+    &["schema", "declaration", "line", "root", "elements", "order", "repeat", "secret", "nulls"];
 
 impl Loader<'_> {
     /// Reads the schema of documents, if there is one.
@@ -41,6 +41,7 @@ impl Loader<'_> {
                 schema.order = self.order(order);
             }
             secret = texts(node.get("secret"));
+            schema.nulls = texts(node.get("nulls"));
             let repeat = node.get("repeat").map(|said| texts(Some(said)));
             schema.repeat = repeat.map(HashSet::from_iter);
         }
