@@ -1,5 +1,7 @@
 //! The mappings of the product: goldens and edits, laws, foreign messages, bad values.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use tombolo::legacy::Charsets;
 use tombolo::translate::{Library, Party, examples, get, laws, put};
@@ -99,6 +101,31 @@ fn foreign_messages_come_back_byte_for_byte() {
     }
     println!("{mapped} messages of mapped types, {other} of other types");
     assert!(mapped > 50 && other > 50, "the corpus is there: {mapped}, {other}");
+}
+
+/// Foreign messages of every mapped type keep the laws: read and written back byte for byte, random
+/// edits included. `.ci/run` and `map laws --corpus` do many more cases.
+#[test]
+fn foreign_messages_keep_the_laws() {
+    let Some(folder) = data::shared("hl7v2") else { return };
+    let library = library();
+    let names: Vec<String> =
+        library.names().into_iter().filter(|name| name.starts_with("hospital-")).collect();
+    let mut by_mapping: BTreeMap<String, Vec<(String, Vec<u8>)>> = BTreeMap::new();
+    for path in data::files_below(&folder, "hl7") {
+        let bytes = std::fs::read(&path).unwrap();
+        if let Ok(program) = library.choose(&names, &hospital(), &bytes) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            by_mapping.entry(program.name.clone()).or_default().push((name, bytes));
+        }
+    }
+    assert!(by_mapping.len() >= 7, "{:?}", by_mapping.keys());
+    for (name, samples) in by_mapping {
+        let program = library.program(&name, &hospital()).unwrap();
+        let report = laws::laws(&program, &samples, 60, 11);
+        println!("{name}: {} foreign files, {:?}", samples.len(), report.checked);
+        assert_eq!(report.failed, 0, "{name}: {:#?}", report.failures);
+    }
 }
 
 fn hl7v2_is(bytes: &[u8], kind: &str) -> bool {

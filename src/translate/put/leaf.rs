@@ -60,7 +60,10 @@ impl<'a> Put<'a, '_> {
             other => Val::Json(other.clone()),
         };
         match codec::encode_all(&leaf.codecs, &self.writer.eval.around, val) {
-            Ok(val) => self.write_val(leaf, val, scope),
+            Ok(val) => {
+                let val = self.with_offset(leaf, val, new, scope);
+                self.write_val(leaf, val, scope);
+            }
             // A default is what an empty slot reads as.
             Err(_) if is_default(leaf, new) => {
                 if old.is_some() {
@@ -100,6 +103,33 @@ impl<'a> Put<'a, '_> {
                 None => said.is_empty(),
             }
         })
+    }
+
+    /// The time that says the zone of all others keeps saying one: its offset.
+    fn with_offset<'v>(
+        &self,
+        leaf: &'a Leaf,
+        val: Val<'v>,
+        new: &Json,
+        scope: Scope,
+    ) -> Val<'v> {
+        let (Some(Input::Slots(zone)), Input::Slots(mine)) = (&self.program().zone.from, &leaf.input)
+        else {
+            return val;
+        };
+        let says_zone = zone.iter().flatten().any(|slot| mine.iter().flatten().any(|s| s == slot));
+        let old = self.writer.eval.input_one(&leaf.input, scope);
+        let had_one = old.is_some_and(|old| codec::offset_in(&old).is_some());
+        match (val, new.as_str().and_then(codec::offset_in)) {
+            (Val::Text(text), Some(seconds))
+                if says_zone && had_one && codec::offset_in(&text).is_none() =>
+            {
+                let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+                let offset = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
+                Val::Text(Cow::Owned(text.into_owned() + &offset))
+            }
+            (val, _) => val,
+        }
     }
 
     fn readable(&mut self, leaf: &'a Leaf, scope: Scope) -> bool {
