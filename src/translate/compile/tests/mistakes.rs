@@ -117,7 +117,7 @@ fn m002_types() {
     );
     patient_says(
         "gender: PID-8 | nosuchcodec",
-        "M002 m/mapping.yaml:11:21 there is no codec 'nosuchcodec' (the codecs are: bool, cnid, code, copy, date, datetime, decimal, hd, int, lines, lossy, map, name, orgcode, pad, phone, quantity, shared, template, trim, unsplit, uscc, xhtml)",
+        "M002 m/mapping.yaml:11:21 there is no codec 'nosuchcodec' (the codecs are: bool, cnid, code, copy, date, datetime, decimal, fill, hd, int, lines, lossy, map, name, orgcode, pad, phone, quantity, shared, template, trim, unsplit, uscc, xhtml)",
     );
     patient_says(
         "identifier[0].value: PID-3.1 | orgcode(dash)",
