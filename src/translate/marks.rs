@@ -146,6 +146,6 @@ fn same_text(json: &Json, text: &str) -> bool {
         Json::String(s) if !text.contains('\\') => {
             text.len() == s.len() + 2 && text.starts_with('"') && &text[1..text.len() - 1] == s
         }
-        other => other.to_string() == text,
+        other => serde_json::from_str::<Json>(text).is_ok_and(|said| said == *other),
     }
 }
