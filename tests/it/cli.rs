@@ -180,7 +180,7 @@ fn a_long_csv_is_translated_in_parts() {
         \x20   gender: sex | code(sex)\nignore:\n  note: too long\n";
     write("maps/visits/mapping.yaml", mapping.as_bytes());
     write("maps/visits/schema.yaml", b"schema: csv\nheader: [id, sex, note]\n");
-    let note = "\u{6d4b}\r\n".repeat(150);
+    let note = "\u{6d4b}\r\n".repeat(180);
     let mut text = "\u{feff}id,sex,note\r\n".to_owned();
     for n in 0..4000 {
         text += &format!("{n},1,\"{note}\"\r\n");

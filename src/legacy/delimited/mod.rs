@@ -134,9 +134,11 @@ pub(super) fn place(text: &Text, line: u32, span: Span) -> String {
 /// byte for byte and in the order of the file.
 pub fn subset(file: &File, spans: &[Span]) -> Vec<u8> {
     let text = &file.text.text;
-    let rows = file.records.iter().map(Record::span);
-    let all = rows.chain(file.broken.iter().map(|(span, _)| *span));
-    let first = all.map(|span| span.start).min().unwrap_or(text.len() as u32);
+    // Both are in the order of the file; this is asked for every record, so it must not look at all.
+    let row = file.records.first().map(Record::span);
+    let broken = file.broken.first().map(|(span, _)| *span);
+    let first = row.into_iter().chain(broken).map(|span| span.start).min();
+    let first = first.unwrap_or(text.len() as u32);
     let head = file.text.byte_range(Span { start: 0, end: first });
     let mut bytes = file.text.bytes[..head.end].to_vec();
     let mut spans = spans.to_vec();
