@@ -54,7 +54,9 @@ fn main() {
         let rows = many_rows(&samples(&library, name), &program);
         measure(&format!("rows {name} (CSV)"), &[rows], &program);
     }
-    for name in names.iter().filter(|n| n.starts_with("cda-") || ["ccda", "cdc-card"].contains(&n.as_str())) {
+    for name in
+        names.iter().filter(|n| n.starts_with("cda-") || ["ccda", "cdc-card"].contains(&n.as_str()))
+    {
         measure(&format!("documents {name}"), &samples(&library, name), &program(name));
     }
     println!("\nreload of one changed mapping: compile, check, tests, laws, swap");

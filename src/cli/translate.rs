@@ -95,9 +95,11 @@ fn translate(
     Ok(())
 }
 
-/// What is written and said, as it comes.
+/// What is written and said, a part of the input at a time.
 struct Out {
     stdout: BufWriter<Stdout>,
+    /// Lines to say, after what is written.
+    lines: Vec<String>,
     /// For the file of issues; none if it is not asked for.
     issues: Option<Vec<Issue>>,
     /// Issues that the file has no room for.
@@ -109,6 +111,7 @@ impl Out {
     fn new(args: &Args) -> Out {
         Out {
             stdout: BufWriter::with_capacity(1 << 16, std::io::stdout()),
+            lines: Vec::new(),
             issues: args.issues.as_ref().map(|_| Vec::new()),
             more: 0,
             failed: false,
@@ -120,7 +123,7 @@ impl Out {
     }
 
     fn issue(&mut self, issue: Issue) {
-        eprintln!("{}", issue.line());
+        self.lines.push(issue.line());
         self.keep(issue);
     }
 
@@ -138,14 +141,21 @@ impl Out {
         output.issues.into_iter().for_each(|issue| self.issue(issue));
         for (slot, paths) in &output.missing {
             let text = format!("required: {slot}{}", filled_by(paths));
-            eprintln!("{text}");
+            self.lines.push(text.clone());
             self.keep(Issue::error(Kind::Required, text));
         }
         output.bytes
     }
 
+    /// Writes and says what there is so far.
+    fn flush(&mut self) -> Result<()> {
+        let flushed = self.stdout.flush().map_err(|e| io("stdout", &e));
+        self.lines.drain(..).for_each(|line| eprintln!("{line}"));
+        flushed
+    }
+
     fn finish(mut self, args: &Args) -> Result<ExitCode> {
-        self.stdout.flush().map_err(|e| io("stdout", &e))?;
+        self.flush()?;
         if let (Some(file), Some(mut issues)) = (&args.issues, self.issues) {
             if self.more > 0 {
                 let text = format!("{} more issues are not listed here", self.more);
@@ -216,7 +226,7 @@ fn from_file(
             out.write(b"\n")?;
         }
     }
-    Ok(())
+    out.flush()
 }
 
 /// A bad leaf is left out and reported; translating goes on (a channel decides otherwise).

@@ -152,6 +152,7 @@ fn kind(program: &Program) -> &'static str {
         Schema::Hl7(_) => "hl7v2",
         Schema::Xml(_) => "xml",
         Schema::Json(_) => "json",
+        Schema::Sql(_) => "sql",
         Schema::Row(schema) => match schema.form {
             row::Form::Delimited(_) => "csv",
             row::Form::Fixed(_) => "fixed",
@@ -183,7 +184,7 @@ fn changed_samples_of_every_mapping_are_survived() {
         });
         ran.unwrap_or_else(|failed| panic!("{name}: {failed}"));
     }
-    for kind in ["hl7v2", "csv", "dbf", "xml", "json"] {
+    for kind in ["hl7v2", "csv", "dbf", "xml", "json", "sql"] {
         assert!(kinds.contains(kind), "no mapping of the product reads {kind}: {kinds:?}");
     }
 }
