@@ -1,5 +1,6 @@
-//! Messages a second on one core: parse, get, put, round trip, over the shared HL7 v2 corpus and the
-//! product's own samples.
+//! Records a second on one core: parse, get, put, round trip, over the shared HL7 v2 corpus by mapping,
+//! the product's own samples, rows of CSV files, clinical documents; and how long a changed mapping
+//! takes until it runs.
 //!
 //! `cargo bench --bench translate` (data: `TOMBOLO_TEST_DATA`, default `../shared/data`).
 
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tombolo::legacy::{Charsets, File};
-use tombolo::translate::{Library, Party, Program, coverage, get, put};
+use tombolo::translate::plan::Accept;
+use tombolo::translate::{Library, Party, Program, coverage, examples, get, put};
 
 /// Each figure is the best of this many rounds of at least this long.
 const ROUNDS: usize = 5;
@@ -33,25 +35,108 @@ fn main() {
         "{:<34} {:>6} {:>8} {:>12} {:>12} {:>12} {:>12} {:>12}",
         "data", "files", "bytes", "parse/s", "get/s", "put/s", "round trip/s", "coverage/s"
     );
-    for (name, data, mapping) in [
-        ("corpus ADT (A01 A04 A08)", corpus(&["ADT^A01", "ADT^A04", "ADT^A08"]), "hospital-adt"),
-        ("corpus ORU^R01", corpus(&["ORU^R01"]), "hospital-oru"),
-        ("own ADT samples (GBK, UTF-8)", samples(&library, "hospital-adt"), "hospital-adt"),
-        ("own ORU samples (GBK, UTF-8)", samples(&library, "hospital-oru"), "hospital-oru"),
-        ("report cards (XML)", samples(&library, "cdc-card"), "cdc-card"),
-        ("CDA outpatient records (UTF-8, GBK)", samples(&library, "cda-c0002"), "cda-c0002"),
-        ("C-CDA summaries (own)", samples(&library, "ccda"), "ccda"),
-        ("follow-ups (CSV, 4 rows a file)", samples(&library, "htn-followup"), "htn-followup"),
-    ] {
-        let program = library.program(mapping, &party).expect("compiles");
-        measure(name, &data, &program);
+    let names = library.names();
+    let program = |name: &str| library.program(name, &party).expect("compiles");
+    let mut whole = Whole::default();
+    for name in &names {
+        let program = program(name);
+        let types: Vec<&str> = program.accept.iter().filter_map(message).collect();
+        if types.is_empty() {
+            continue;
+        }
+        let figures = measure(&format!("corpus {name}"), &corpus(&types), &program);
+        whole.add(figures);
+        measure(&format!("samples {name}"), &samples(&library, name), &program);
+    }
+    whole.print();
+    for name in ["htn-followup", "cdc-card-csv"] {
+        let program = program(name);
+        let rows = many_rows(&samples(&library, name), &program);
+        measure(&format!("rows {name} (CSV)"), &[rows], &program);
+    }
+    for name in
+        names.iter().filter(|n| n.starts_with("cda-") || ["ccda", "cdc-card"].contains(&n.as_str()))
+    {
+        measure(&format!("documents {name}"), &samples(&library, name), &program(name));
+    }
+    println!("\nreload of one changed mapping: compile, check, tests, laws, swap");
+    for name in ["hospital-adt", "hospital-oru", "htn-followup", "cdc-card", "cdc-card-csv"] {
+        println!("{name:<34} {:>8.0} ms", reload(name, &party).as_secs_f64() * 1000.0);
     }
 }
 
-fn measure(name: &str, data: &[Vec<u8>], program: &Program) {
+/// The message type that an `accept` asks for.
+fn message(accept: &Accept) -> Option<&str> {
+    match accept {
+        Accept::Message(message) => Some(message),
+        _ => None,
+    }
+}
+
+/// Records, and seconds for them: get, put, and both.
+type Figures = (usize, [f64; 3]);
+
+/// All messages together, each as often as it is in the corpus.
+#[derive(Default)]
+struct Whole {
+    records: usize,
+    seconds: [f64; 3],
+}
+
+impl Whole {
+    fn add(&mut self, figures: Option<Figures>) {
+        let Some((records, seconds)) = figures else { return };
+        self.records += records;
+        for (sum, more) in self.seconds.iter_mut().zip(seconds) {
+            *sum += more;
+        }
+    }
+
+    fn print(&self) {
+        if self.records > 0 {
+            let [get, put, both] = self.seconds.map(|s| self.records as f64 / s);
+            let name = "corpus, all mapped messages";
+            let records = self.records;
+            println!(
+                "{name:<34} {records:>6} {:>8} {:>12} {get:>12.0} {put:>12.0} {both:>12.0}",
+                "", ""
+            );
+        }
+    }
+}
+
+/// One file with the rows of all of them, some thousand times over.
+fn many_rows(files: &[Vec<u8>], program: &Program) -> Vec<u8> {
+    let Some(first) = files.first() else { return Vec::new() };
+    let copies: Vec<&[u8]> = std::iter::repeat_n(first.as_slice(), 500).collect();
+    put::joined(program, &copies).expect("joins")
+}
+
+/// From a changed file until the new mapping is in use.
+fn reload(name: &str, party: &Party) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = Path::new(name).join("mapping.yaml");
+    let text = Library::open(&[]).expect("embedded").file(&file).expect("there").text;
+    let path = folder.path().join(&file);
+    std::fs::create_dir_all(folder.path().join(name)).expect("made");
+    std::fs::write(&path, &*text).expect("written");
+    let library = Library::open(&[folder.path().to_owned()]).expect("opens");
+    library.program(name, party).expect("compiles");
+    let mut best = Duration::MAX;
+    for n in 0..ROUNDS {
+        std::fs::write(&path, format!("{text}# {n}\n")).expect("written");
+        let start = Instant::now();
+        let done = library.reload();
+        best = best.min(start.elapsed());
+        assert!(done.len() == 1 && done[0].outcome.is_ok(), "{done:?}");
+    }
+    best
+}
+
+fn measure(name: &str, data: &[Vec<u8>], program: &Program) -> Option<Figures> {
     if data.is_empty() {
         println!("{name:<34} SKIPPED: no data");
-        return;
+        return None;
     }
     let charsets = Charsets { mapping: program.charset, ..Charsets::default() };
     let read = |bytes: &[u8]| program.schema.read(bytes, &charsets).expect("reads");
@@ -89,6 +174,7 @@ fn measure(name: &str, data: &[Vec<u8>], program: &Program) {
         "{name:<34} {:>6} {bytes:>8} {parse:>12.0} {forward:>12.0} {back:>12.0} {both:>12.0} {covered:>12.0}",
         data.len()
     );
+    Some((records, [forward, back, both].map(|per_second| records as f64 / per_second)))
 }
 
 fn per_second(records: usize, mut work: impl FnMut()) -> f64 {
@@ -106,8 +192,8 @@ fn per_second(records: usize, mut work: impl FnMut()) -> f64 {
 }
 
 fn samples(library: &Library, mapping: &str) -> Vec<Vec<u8>> {
-    let inputs = |name: &str| !name.ends_with(".json") && !name.ends_with(".yaml");
-    library.tests(mapping).into_iter().filter(|(n, _)| inputs(n)).map(|(_, b)| b).collect()
+    let files = library.tests(mapping);
+    examples::inputs(&files).map(|(_, bytes)| bytes.to_vec()).collect()
 }
 
 /// Messages of these types in the shared corpus.

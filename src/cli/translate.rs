@@ -1,6 +1,6 @@
 //! `tombolo translate`: legacy records to FHIR, back, and from one format to another.
 
-use std::io::{Read, Write};
+use std::io::{BufWriter, Cursor, Read, Stdout, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,6 +16,12 @@ use crate::legacy::sql::{self, Policy};
 use crate::legacy::{Charsets, File, Record, Schema};
 use crate::translate::explain::explain;
 use crate::translate::{Library, Output, Party, Program, get, put};
+
+/// Issues that are written to a file; of more, the number.
+const MOST_ISSUES: usize = 10_000;
+
+/// Bytes that `auto` looks at before it reads the whole.
+const START: u64 = 1 << 20;
 
 /// Arguments of `tombolo translate`.
 #[derive(clap::Args)]
@@ -41,7 +47,7 @@ pub struct Args {
     /// Indent the JSON
     #[arg(long)]
     pub pretty: bool,
-    /// Write the issues to this file as an OperationOutcome
+    /// Write the issues to this file as an OperationOutcome: the first 10,000, and how many more
     #[arg(long, value_name = "FILE")]
     pub issues: Option<std::path::PathBuf>,
     /// A file that new records are written behind: it is printed with them
@@ -56,60 +62,109 @@ pub struct Args {
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let library = global.library()?;
     let party = party(&args.party, global)?;
-    let input = read_input(&args.file)?;
-    let mut out = Out::default();
+    let input = open_input(&args.file)?;
+    let mut out = Out::new(&args);
+    let done = translate(&args, &library, &party, input, &mut out);
+    if let Err(error) = &done {
+        out.keep(Issue::from(error));
+    }
+    let code = out.finish(&args)?;
+    done.map(|()| code)
+}
+
+fn translate(
+    args: &Args,
+    library: &Library,
+    party: &Party,
+    mut input: Box<dyn Read>,
+    out: &mut Out,
+) -> Result<()> {
     let bundles = if args.from == "fhir" {
-        bundles(&input)?
+        bundles(&read_whole(&mut input, &args.file)?)?
     } else {
-        let program = source(&library, &args, &party, &input)?;
+        let (program, input) = source(library, args, party, input)?;
         if args.from == "auto" {
             eprintln!("mapping: {}", program.name);
         }
-        let input = interchange(&args.file, &program, input)?;
-        from_legacy(&args, &program, &input, &mut out)?
+        from_legacy(args, &program, input, out)?
     };
     if args.to != "fhir" {
-        let program = program(&library, &args.to, &party)?;
-        to_legacy(&args, &program, &bundles, &mut out)?;
+        let program = program(library, &args.to, party)?;
+        to_legacy(args, &program, &bundles, out)?;
     }
-    out.finish(&args)
+    Ok(())
 }
 
-/// What is written and said.
-#[derive(Default)]
+/// What is written and said, a part of the input at a time.
 struct Out {
-    bytes: Vec<u8>,
-    issues: Vec<Issue>,
-    missing: Vec<(String, Vec<String>)>,
+    stdout: BufWriter<Stdout>,
+    /// Lines to say, after what is written.
+    lines: Vec<String>,
+    /// For the file of issues; none if it is not asked for.
+    issues: Option<Vec<Issue>>,
+    /// Issues that the file has no room for.
+    more: usize,
     failed: bool,
 }
 
 impl Out {
-    fn finish(self, args: &Args) -> Result<ExitCode> {
-        std::io::stdout().write_all(&self.bytes).map_err(|e| io("stdout", &e))?;
-        for issue in &self.issues {
-            eprintln!("{}", issue.line());
+    fn new(args: &Args) -> Out {
+        Out {
+            stdout: BufWriter::with_capacity(1 << 16, std::io::stdout()),
+            lines: Vec::new(),
+            issues: args.issues.as_ref().map(|_| Vec::new()),
+            more: 0,
+            failed: false,
         }
-        for (slot, paths) in &self.missing {
-            eprintln!("required: {slot}{}", filled_by(paths));
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stdout.write_all(bytes).map_err(|e| io("stdout", &e))
+    }
+
+    fn issue(&mut self, issue: Issue) {
+        self.lines.push(issue.line());
+        self.keep(issue);
+    }
+
+    fn keep(&mut self, issue: Issue) {
+        match &mut self.issues {
+            Some(issues) if issues.len() < MOST_ISSUES => issues.push(issue),
+            Some(_) => self.more += 1,
+            None => {}
         }
-        if let Some(file) = &args.issues {
-            let mut issues = self.issues;
-            issues.extend(self.missing.iter().map(|(slot, paths)| {
-                Issue::error(Kind::Required, format!("required: {slot}{}", filled_by(paths)))
-            }));
+    }
+
+    /// Says what became of a put, and gives its bytes.
+    fn tell(&mut self, output: Output) -> Vec<u8> {
+        self.failed |= output.bytes.is_empty() || !output.missing.is_empty();
+        output.issues.into_iter().for_each(|issue| self.issue(issue));
+        for (slot, paths) in &output.missing {
+            let text = format!("required: {slot}{}", filled_by(paths));
+            self.lines.push(text.clone());
+            self.keep(Issue::error(Kind::Required, text));
+        }
+        output.bytes
+    }
+
+    /// Writes and says what there is so far.
+    fn flush(&mut self) -> Result<()> {
+        let flushed = self.stdout.flush().map_err(|e| io("stdout", &e));
+        self.lines.drain(..).for_each(|line| eprintln!("{line}"));
+        flushed
+    }
+
+    fn finish(mut self, args: &Args) -> Result<ExitCode> {
+        self.flush()?;
+        if let (Some(file), Some(mut issues)) = (&args.issues, self.issues) {
+            if self.more > 0 {
+                let text = format!("{} more issues are not listed here", self.more);
+                issues.push(Issue::new(Severity::Information, "incomplete", text));
+            }
             let text = serde_json::to_vec_pretty(&outcome(&issues)).unwrap_or_default();
             std::fs::write(file, text).map_err(|e| io(&file.display().to_string(), &e))?;
         }
-        let failed = self.failed || !self.missing.is_empty();
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
-
-    fn add(&mut self, output: Output) {
-        self.failed |= output.bytes.is_empty();
-        self.bytes.extend(output.bytes);
-        self.issues.extend(output.issues);
-        self.missing.extend(output.missing);
+        Ok(if self.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }
 
@@ -117,23 +172,45 @@ fn filled_by(paths: &[String]) -> String {
     if paths.is_empty() { String::new() } else { format!("  (filled by {})", paths.join(" or ")) }
 }
 
-/// Legacy records → Bundles; printed unless they go on to another mapping.
+/// Legacy records → Bundles; printed unless they go on to another mapping. Delimited text is read in
+/// parts, so that a file of any size takes little memory; other formats are read whole.
 fn from_legacy(
     args: &Args,
     program: &Arc<Program>,
-    input: &[u8],
+    input: Box<dyn Read>,
     out: &mut Out,
 ) -> Result<Vec<Value>> {
-    let file = read_file(program, input)?;
+    let mut bundles = Vec::new();
+    match program.schema.chunks(input, charsets(program)) {
+        Ok(parts) => {
+            for part in parts {
+                from_file(args, program, &part?, &mut bundles, out)?;
+            }
+        }
+        Err(mut input) => {
+            let bytes = read_whole(&mut input, &args.file)?;
+            let file = read_file(program, &interchange(&args.file, program, bytes)?)?;
+            from_file(args, program, &file, &mut bundles, out)?;
+        }
+    }
+    Ok(bundles)
+}
+
+fn from_file(
+    args: &Args,
+    program: &Program,
+    file: &File,
+    bundles: &mut Vec<Value>,
+    out: &mut Out,
+) -> Result<()> {
     for (span, error) in &file.broken {
-        let bytes = file.text.byte_range(*span);
-        out.issues.push(Issue::from(error).spot("record", bytes));
+        let bytes = file.text.byte_place(*span);
+        out.issue(Issue::from(error).spot("record", bytes));
         out.failed = true;
     }
-    let mut bundles = Vec::new();
     for record in &file.records {
         let translated = get::get(program, record);
-        out.issues.extend(translated.issues.into_iter().map(as_warning));
+        translated.issues.into_iter().for_each(|issue| out.issue(as_warning(issue)));
         if args.explain {
             explain(program, record).iter().for_each(|e| eprintln!("{}", e.line()));
         }
@@ -142,14 +219,14 @@ fn from_legacy(
             bundles.push(bundle.map_err(|e| Error::new(Kind::Internal, e.to_string()))?);
         } else if args.pretty {
             let bundle: Value = serde_json::from_str(&translated.bundle).unwrap_or_default();
-            out.bytes.extend(serde_json::to_vec_pretty(&bundle).unwrap_or_default());
-            out.bytes.push(b'\n');
+            out.write(&serde_json::to_vec_pretty(&bundle).unwrap_or_default())?;
+            out.write(b"\n")?;
         } else {
-            out.bytes.extend(translated.bundle.into_bytes());
-            out.bytes.push(b'\n');
+            out.write(translated.bundle.as_bytes())?;
+            out.write(b"\n")?;
         }
     }
-    Ok(bundles)
+    out.flush()
 }
 
 /// A bad leaf is left out and reported; translating goes on (a channel decides otherwise).
@@ -165,28 +242,23 @@ fn to_legacy(args: &Args, program: &Arc<Program>, bundles: &[Value], out: &mut O
         if let Some(file) = &args.append {
             files.push(read_input(file)?);
         }
-        for mut output in bundles.iter().flat_map(|b| put::create(program, b)) {
-            let bytes = std::mem::take(&mut output.bytes);
-            out.failed |= bytes.is_empty();
-            out.issues.extend(output.issues);
-            out.missing.extend(output.missing);
+        for output in bundles.iter().flat_map(|b| put::create(program, b)) {
+            let bytes = out.tell(output);
             files.extend((!bytes.is_empty()).then_some(bytes));
         }
         let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-        out.bytes.extend(put::joined(program, &files)?);
-        return Ok(());
+        return out.write(&put::joined(program, &files)?);
     };
     let bytes = interchange(original, program, read_input(original)?)?;
     let file = read_file(program, &bytes)?;
-    let mut output = put::put_file(program, bundles, &file)?;
+    let output = put::put_file(program, bundles, &file)?;
     if args.statements {
-        output.bytes = statements(program, &file, &output.bytes)?;
-        out.bytes.append(&mut output.bytes);
-        out.issues.append(&mut output.issues);
-        return Ok(());
+        let text = statements(program, &file, &output.bytes)?;
+        output.issues.into_iter().for_each(|issue| out.issue(issue));
+        return out.write(&text);
     }
-    out.add(output);
-    Ok(())
+    let bytes = out.tell(output);
+    out.write(&bytes)
 }
 
 /// What a database would be told, one statement per line, its parameters behind it.
@@ -212,8 +284,11 @@ fn statements(program: &Program, before: &File, after: &[u8]) -> Result<Vec<u8>>
 }
 
 fn read_file(program: &Program, input: &[u8]) -> Result<File> {
-    let charsets = Charsets { mapping: program.charset, ..Charsets::default() };
-    program.schema.read(input, &charsets)
+    program.schema.read(input, &charsets(program))
+}
+
+fn charsets(program: &Program) -> Charsets {
+    Charsets { mapping: program.charset, ..Charsets::default() }
 }
 
 /// NDJSON, one JSON document, or a lone resource.
@@ -224,11 +299,31 @@ fn bundles(input: &[u8]) -> Result<Vec<Value>> {
         .collect()
 }
 
-fn source(library: &Library, args: &Args, party: &Party, input: &[u8]) -> Result<Arc<Program>> {
-    if args.from == "auto" {
-        return library.choose(&library.names(), party, input);
+/// The mapping of the input, and the whole input again. `auto` looks at the start of delimited text,
+/// at the whole of other formats.
+fn source(
+    library: &Library,
+    args: &Args,
+    party: &Party,
+    mut input: Box<dyn Read>,
+) -> Result<(Arc<Program>, Box<dyn Read>)> {
+    if args.from != "auto" {
+        return Ok((program(library, &args.from, party)?, input));
     }
-    program(library, &args.from, party)
+    let start = read_whole(&mut input.by_ref().take(START), &args.file)?;
+    let chosen = library.choose(&library.names(), party, &start);
+    if let Ok(program) = &chosen
+        && program.schema.chunks(std::io::empty(), Charsets::default()).is_ok()
+    {
+        return Ok((program.clone(), Box::new(Cursor::new(start).chain(input))));
+    }
+    let rest = read_whole(&mut input, &args.file)?;
+    if rest.is_empty() {
+        return Ok((chosen?, Box::new(Cursor::new(start))));
+    }
+    let whole = [start, rest].concat();
+    let program = library.choose(&library.names(), party, &whole)?;
+    Ok((program, Box::new(Cursor::new(whole))))
 }
 
 /// A mapping by name; its mistakes are printed as source snippets.
@@ -248,13 +343,26 @@ pub(super) fn party(name: &str, global: &Global) -> Result<Party> {
     Ok(config.party(name).unwrap_or(bare))
 }
 
-fn read_input(path: &Path) -> Result<Vec<u8>> {
+fn open_input(path: &Path) -> Result<Box<dyn Read>> {
     if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(|e| io("stdin", &e))?;
-        return Ok(bytes);
+        return Ok(Box::new(std::io::stdin()));
     }
-    std::fs::read(path).map_err(|e| io(&path.display().to_string(), &e))
+    let file = std::fs::File::open(path).map_err(|e| io(&shown(path), &e))?;
+    Ok(Box::new(file))
+}
+
+fn read_input(path: &Path) -> Result<Vec<u8>> {
+    read_whole(&mut open_input(path)?, path)
+}
+
+fn read_whole(input: &mut dyn Read, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|e| io(&shown(path), &e))?;
+    Ok(bytes)
+}
+
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() }
 }
 
 fn io(place: &str, error: &std::io::Error) -> Error {

@@ -10,14 +10,26 @@ pub(super) struct Item<'a> {
     pub span: Span,
     /// The record, or why it cannot be read.
     pub what: Result<&'a Record, &'a Error>,
+    /// The line it begins in, counted for broken records, which do not know it.
+    line: usize,
 }
 
 /// All records, in order.
 pub(super) fn items(file: &File) -> Vec<Item<'_>> {
-    let whole = file.records.iter().map(|record| Item { span: record.span(), what: Ok(record) });
-    let broken = file.broken.iter().map(|(span, error)| Item { span: *span, what: Err(error) });
+    let item = |span, what| Item { span, what, line: 0 };
+    let whole = file.records.iter().map(|record| item(record.span(), Ok(record)));
+    let broken = file.broken.iter().map(|(span, error)| item(*span, Err(error)));
     let mut items: Vec<Item> = whole.chain(broken).collect();
     items.sort_by_key(|item| item.span.start);
+    let (mut line, mut at) = (1, 0);
+    for item in items.iter_mut().filter(|item| item.what.is_err()) {
+        let start = item.span.start as usize;
+        if let Some(passed) = file.text.text.get(at..start) {
+            line += passed.matches('\n').count();
+            at = start;
+        }
+        item.line = line;
+    }
     items
 }
 
@@ -27,10 +39,7 @@ impl Item<'_> {
         let word = if file.text.holder().is_some() { "row" } else { "line" };
         let line = match self.what {
             Ok(record) => record.about("line").map(|line| line.into_owned()),
-            Err(_) => {
-                let before = file.text.text.get(..self.span.start as usize).unwrap_or_default();
-                Some((before.matches('\n').count() + 1).to_string())
-            }
+            Err(_) => Some(self.line.to_string()),
         };
         line.map_or_else(|| format!("record {}", number + 1), |line| format!("{word} {line}"))
     }

@@ -55,8 +55,12 @@ pub(super) fn read(
             }
             chosen => chosen?,
         };
-        let charsets =
-            Charsets { channel: channel.charset, mapping: program.charset, carry_raw: true };
+        let charsets = Charsets {
+            channel: channel.charset,
+            mapping: program.charset,
+            carry_raw: true,
+            ..Charsets::default()
+        };
         let file = program.schema.read(bytes, &charsets)?;
         Ok((program, file))
     })

@@ -134,11 +134,13 @@ impl Transfer {
             let ready = self.ready(program, file, items, n).await;
             let ids: Vec<_> = ready.made.iter().map(|m| (m.kind.clone(), m.id.clone())).collect();
             if window.len() == WINDOW || ids.iter().any(|id| touched.contains(id)) {
-                settled.extend(self.commit(program, std::mem::take(&mut window)).await);
+                let kept = self.commit(program, std::mem::take(&mut window)).await;
+                let unavailable = kept.iter().any(|s| s.verdict == Verdict::Unavailable);
+                settled.extend(kept);
                 touched.clear();
-            }
-            if settled.iter().any(|s| s.verdict == Verdict::Unavailable) {
-                return self.sum(settled, Some((file, items)));
+                if unavailable {
+                    return self.sum(settled, Some((file, items)));
+                }
             }
             touched.extend(ids);
             window.push(ready);

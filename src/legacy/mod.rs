@@ -26,7 +26,7 @@ pub mod sql;
 pub mod xlsx;
 pub mod xml;
 
-pub use charset::{Charset, Charsets, Text, TextEdit};
+pub use charset::{Charset, Charsets, Origin, Text, TextEdit};
 pub use record::{
     Editor, File, List, Place, Read, Record, Schema, Scope, Slot, Span, Unknown, Write,
 };

@@ -3,6 +3,7 @@
 //! One closed set of formats, dispatched by `match`; no trait objects in the inner loop.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use super::charset::{Charsets, Text, TextEdit};
@@ -285,6 +286,24 @@ impl Schema {
             Schema::Xml(s) => s.read(bytes, charsets),
             Schema::Json(s) => s.read(bytes, charsets),
             Schema::Sql(s) => s.read(bytes, charsets),
+        }
+    }
+
+    /// Reads a transfer of any length in parts, so that it takes little memory, where the format can
+    /// be cut, which is delimited text. Gives the input back where it cannot.
+    pub fn chunks<R: io::Read>(
+        &self,
+        input: R,
+        charsets: Charsets,
+    ) -> Result<delimited::Chunks<'_, R>, R> {
+        match self {
+            Schema::Row(s) => match &s.form {
+                row::Form::Delimited(dialect) => {
+                    Ok(delimited::Chunks::new(s, dialect, input, charsets))
+                }
+                _ => Err(input),
+            },
+            _ => Err(input),
         }
     }
 

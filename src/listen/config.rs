@@ -91,7 +91,7 @@ pub struct Files {
     /// How often to look, default 2 s. A file is taken when it has not changed between two looks.
     #[serde(default = "two_seconds", deserialize_with = "units::duration")]
     pub interval: Duration,
-    /// Largest file, default 64 MiB.
+    /// Largest file, default 64 MiB: a file is read whole.
     #[serde(default = "file_limit", deserialize_with = "units::size")]
     pub limit: usize,
 }

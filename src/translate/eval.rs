@@ -681,7 +681,7 @@ impl<'a> Eval<'a> {
                 .find(|s| matches!(self.record.read(scope, s), Read::Text(_)));
             if let Some(first) = first {
                 let span = self.record.slot_span(scope, first);
-                let bytes = self.record.text().byte_range(span);
+                let bytes = self.record.text().byte_place(span);
                 issue = issue.spot(repetition(slot, scope), bytes);
             }
         }

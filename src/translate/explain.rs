@@ -87,7 +87,7 @@ fn source(
     });
     let Some((slot, raw)) = slot else { return (None, String::new()) };
     let span = record.slot_span(traced.scope, slot);
-    (Some(record.text().byte_range(span)), raw)
+    (Some(record.text().byte_place(span)), raw)
 }
 
 /// `/name/0/text` → `.name[0].text`.

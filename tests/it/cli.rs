@@ -163,3 +163,44 @@ fn what_is_imported_comes_out_again() {
         "{err}"
     );
 }
+
+/// A file of many parts is translated as one: nothing is lost between the parts, and places are those of
+/// the file.
+#[test]
+fn a_long_csv_is_translated_in_parts() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    };
+    let mapping = "lang: 1\nmapping: visits\nversion: 1.0.0\ntitle: Visits\nsource: csv\n\
+        schema: schema.yaml\ntarget: fhir@4.0.1\ncodes:\n  sex: [1 <-> male, 2 <-> female]\n\
+        resources:\n  Patient patient:\n    key: pid(id)\n    identifier[0].value: id\n\
+        \x20   gender: sex | code(sex)\nignore:\n  note: too long\n";
+    write("maps/visits/mapping.yaml", mapping.as_bytes());
+    write("maps/visits/schema.yaml", b"schema: csv\nheader: [id, sex, note]\n");
+    let note = "\u{6d4b}\r\n".repeat(180);
+    let mut text = "\u{feff}id,sex,note\r\n".to_owned();
+    for n in 0..4000 {
+        text += &format!("{n},1,\"{note}\"\r\n");
+    }
+    let lines = text.matches('\n').count();
+    text += "4000,7,x\r\n4001,1\r\n";
+    assert!(text.len() > 3 << 20);
+    write("long.csv", text.as_bytes());
+    let line = ["-C", "maps", "translate", "--issues", "issues.json", "long.csv"];
+    let (out, err) = ends(&run(folder.path(), &line), 1);
+    let bundles: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(bundles.len(), 4001);
+    let number = |n: usize| &bundles[n]["entry"][0]["resource"]["identifier"][0]["value"];
+    assert!((0..4001).all(|n| number(n) == &json!(n.to_string())), "each once and in order");
+    let at = text.rfind("7,x").unwrap();
+    assert!(err.contains(&format!("sex bytes {at}..{}: ", at + 1)), "{err}");
+    let at = text.rfind("4001").unwrap();
+    let said = format!("line {}, bytes {at}..{}: the row has 2 cells", lines + 2, at + 6);
+    assert!(err.contains(&said), "{said}: {err}");
+    let issues = std::fs::read(folder.path().join("issues.json")).unwrap();
+    let issues: Value = serde_json::from_slice(&issues).unwrap();
+    assert_eq!(issues["issue"].as_array().unwrap().len(), 2, "{issues}");
+}

@@ -20,6 +20,7 @@ mod fhir;
 mod files;
 mod foreign;
 mod guide;
+mod hostile;
 mod house;
 mod http_in;
 mod legacy_text;

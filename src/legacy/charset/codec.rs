@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use encoding_rs::{DecoderResult, EncoderResult, Encoding};
 
-use super::Charset;
+use super::{Charset, Origin};
 use crate::error::{Error, Kind};
 
 /// Undecodable bytes `b` are carried as the character RAW + b.
@@ -229,10 +229,18 @@ fn encode_utf16(text: &str, big: bool) -> Vec<u8> {
 
 impl Bad {
     /// The located error of a whole input.
-    pub(super) fn into_error(self, bytes: &[u8], charset: Charset, by: &str) -> Error {
+    pub(super) fn into_error(
+        self,
+        bytes: &[u8],
+        charset: Charset,
+        by: &str,
+        origin: Origin,
+    ) -> Error {
         let name = charset.name();
         let byte = bytes.get(self.offset).copied().unwrap_or(0);
-        let line = 1 + memchr::memchr_iter(b'\n', &bytes[..self.offset.min(bytes.len())]).count();
+        let lines = memchr::memchr_iter(b'\n', &bytes[..self.offset.min(bytes.len())]).count();
+        let before = if self.offset < origin.head { 0 } else { origin.lines as usize };
+        let line = 1 + before + lines;
         let what = if self.reserved {
             format!(
                 "byte 0x{byte:02X} begins a private-use character above U+10FF00, which stands for undecodable bytes"
@@ -243,7 +251,7 @@ impl Bad {
             format!("byte 0x{byte:02X} cannot be decoded as {name} (charset by: {by})")
         };
         Error::new(Kind::Structure, what)
-            .at(format!("byte {}, line {line}", self.offset))
+            .at(format!("byte {}, line {line}", origin.byte(self.offset)))
             .advise("repair the input, or set the charset of the channel, or let the channel carry undecodable bytes")
     }
 }

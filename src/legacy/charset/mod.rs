@@ -50,6 +50,31 @@ pub struct Charsets {
     /// Carry undecodable bytes raw instead of refusing the record. Such a byte `b` decodes to the
     /// private-use character U+10FF00 + b, which is written back as the byte.
     pub carry_raw: bool,
+    /// Set where the bytes are a part of a longer text.
+    pub origin: Origin,
+}
+
+/// Where a part of a longer text stands in it. A part begins with the head of the whole (its header
+/// line), and goes on with what stands further behind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Bytes of the head.
+    pub head: usize,
+    /// Bytes of the whole that are left out behind the head.
+    pub bytes: usize,
+    /// Lines in them.
+    pub lines: u32,
+    /// Records that were read of them.
+    pub records: u32,
+    /// What the whole looked like, where nobody says its charset.
+    pub looks: Option<Charset>,
+}
+
+impl Origin {
+    /// Where a byte of the part stands in the whole.
+    fn byte(&self, at: usize) -> usize {
+        if at < self.head { at } else { at + self.bytes }
+    }
 }
 
 /// Decoded text that knows its original bytes.
@@ -67,6 +92,8 @@ pub struct Text {
     bom: usize,
     /// Whether the text holds bytes that were carried raw.
     raw: bool,
+    /// Where it stands in a longer text.
+    pub(super) origin: Origin,
     /// Made when first asked for; not needed where text and bytes are the same.
     offsets: OnceLock<Offsets>,
     /// Where the text stands, if the bytes are not the text from end to end.
@@ -108,7 +135,7 @@ impl Text {
         let (text, raw) =
             codec::decode(charset, &bytes[bom..], say.carry_raw).map_err(|mut bad| {
                 bad.offset += bom;
-                bad.into_error(bytes, charset, chosen_by)
+                bad.into_error(bytes, charset, chosen_by, say.origin)
             })?;
         if u32::try_from(text.len()).is_err() {
             return Err(Error::new(Kind::TooLarge, "the text is longer than 4 GiB")
@@ -121,6 +148,7 @@ impl Text {
             chosen_by,
             bom,
             raw,
+            origin: say.origin,
             offsets: OnceLock::new(),
             holder: None,
         }))
@@ -140,6 +168,7 @@ impl Text {
             chosen_by: "mapping",
             bom: 0,
             raw: false,
+            origin: Origin::default(),
             offsets: OnceLock::new(),
             holder: None,
         })
@@ -152,8 +181,9 @@ impl Text {
         (charset, chosen_by): (Charset, &'static str),
         holder: Arc<dyn Holder>,
     ) -> Arc<Text> {
-        let (offsets, holder) = (OnceLock::new(), Some(holder));
-        Arc::new(Text { bytes, text, charset, chosen_by, bom: 0, raw: false, offsets, holder })
+        let (origin, offsets, holder) = (Origin::default(), OnceLock::new(), Some(holder));
+        let (bom, raw) = (0, false);
+        Arc::new(Text { bytes, text, charset, chosen_by, bom, raw, origin, offsets, holder })
     }
 
     /// What holds the text, if the bytes are not the text from end to end.
@@ -183,6 +213,12 @@ impl Text {
         }
         let start = self.byte_offset(span.start as usize);
         start..self.byte_offset(span.end as usize).max(start)
+    }
+
+    /// The bytes of a span as people are told them: those of the whole, if this is a part of it.
+    pub fn byte_place(&self, span: Span) -> Range<usize> {
+        let bytes = self.byte_range(span);
+        self.origin.byte(bytes.start)..self.origin.byte(bytes.end)
     }
 
     /// The original bytes with edits applied; edits must not overlap. A character the charset
@@ -320,6 +356,14 @@ impl Charset {
         }
     }
 
+    /// The start of a text that goes on: its length in bytes of BOM, and the rest decoded, with what
+    /// cannot be decoded carried raw. None if it holds characters that stand for raw bytes.
+    pub(super) fn decode_start(self, bytes: &[u8]) -> Option<(usize, String)> {
+        let bom = self.bom(bytes);
+        let (text, _) = codec::decode(self, &bytes[bom..], true).ok()?;
+        Some((bom, text))
+    }
+
     /// The length of this charset's BOM at the start of the bytes.
     fn bom(self, bytes: &[u8]) -> usize {
         let mark: &[u8] = match self {
@@ -348,7 +392,30 @@ pub(super) fn choose(
             return (charset, by);
         }
     }
-    if looks_like_utf8(bytes) { (Charset::Utf8, "utf-8") } else { (Charset::Gb18030, "gb18030") }
+    match say.origin.looks.unwrap_or_else(|| look(bytes)) {
+        Charset::Utf8 => (Charset::Utf8, "utf-8"),
+        other => (other, "gb18030"),
+    }
+}
+
+/// What bytes look like that nobody says the charset of.
+fn look(bytes: &[u8]) -> Charset {
+    if looks_like_utf8(bytes) { Charset::Utf8 } else { Charset::Gb18030 }
+}
+
+/// The charset of a text of which this is the start, and whether it was guessed from more than
+/// ASCII, which holds for the rest of the text too.
+pub(super) fn choose_by_start(bytes: &[u8], say: &Charsets) -> (Charset, bool) {
+    let (charset, by) = choose(bytes, None, say);
+    if !matches!(by, "utf-8" | "gb18030") || say.origin.looks.is_some() {
+        return (charset, false);
+    }
+    // The last character may be cut.
+    let whole = match std::str::from_utf8(bytes) {
+        Err(bad) if bad.error_len().is_none() => bad.valid_up_to(),
+        _ => bytes.len(),
+    };
+    (look(&bytes[..whole]), !bytes[..whole].is_ascii())
 }
 
 /// Valid UTF-8, or UTF-8 with a few broken places: taken for GB18030 that would be read as other

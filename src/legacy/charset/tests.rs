@@ -32,7 +32,7 @@ const ALL: [Charset; 7] = [
 fn the_first_charset_that_is_set_wins() {
     let gbk = Charset::Gbk.encode("张测试").unwrap().into_owned();
     let choose = |channel, declared, mapping, bytes: &[u8]| {
-        let say = Charsets { channel, mapping, carry_raw: true };
+        let say = Charsets { channel, mapping, carry_raw: true, ..Charsets::default() };
         let text = Text::decode(bytes, declared, &say).unwrap();
         (text.charset, text.chosen_by)
     };

@@ -28,38 +28,30 @@ pub(in crate::legacy) fn written(text: &str, dialect: &Dialect, quoted: bool) ->
 
 /// Splits a text into lines of cells; empty lines are left out.
 pub(super) fn lines(text: &str, separator: char, quote: char) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut rest = Scanner { text, separator, quote, at: 0, number: 1 };
-    while rest.at < text.len() {
-        let (start, number) = (rest.at, rest.number);
-        let (mut cells, mut unclosed) = (Vec::new(), None);
-        loop {
-            let (cell, open) = rest.cell();
-            if open {
-                unclosed = unclosed.or(Some(cell.span.start));
-            }
-            cells.push(cell);
-            if !rest.take(separator) {
-                break;
-            }
-        }
-        let span = Span { start: start as u32, end: rest.at as u32 };
-        rest.line_end();
-        let blank = cells.len() == 1 && text[start..span.end as usize].trim().is_empty();
-        if !blank {
-            lines.push(Line { cells, span, number, unclosed });
-        }
-    }
-    lines
+    let mut rest = Scanner::new(text, separator, quote);
+    let lines = std::iter::from_fn(|| rest.line());
+    lines.filter(|line| !line.is_blank(text)).collect()
 }
 
-struct Scanner<'t> {
+impl Line {
+    /// It holds nothing, so it is no row.
+    pub fn is_blank(&self, text: &str) -> bool {
+        let span = self.span.start as usize..self.span.end as usize;
+        self.cells.len() == 1 && text[span].trim().is_empty()
+    }
+}
+
+/// Walks through a text.
+pub(super) struct Scanner<'t> {
     text: &'t str,
     separator: char,
     quote: char,
-    at: usize,
-    /// 1-based line.
-    number: u32,
+    /// How far it is.
+    pub at: usize,
+    /// 1-based line there.
+    pub number: u32,
+    /// The last line would perhaps be another one if the text went on.
+    pub unsure: bool,
 }
 
 /// What a quote at the start of a cell is.
@@ -72,7 +64,34 @@ enum Quote {
     Open,
 }
 
-impl Scanner<'_> {
+impl<'t> Scanner<'t> {
+    pub fn new(text: &'t str, separator: char, quote: char) -> Scanner<'t> {
+        Scanner { text, separator, quote, at: 0, number: 1, unsure: false }
+    }
+
+    /// The next line, blank or not.
+    pub fn line(&mut self) -> Option<Line> {
+        if self.at >= self.text.len() {
+            return None;
+        }
+        self.unsure = false;
+        let (start, number) = (self.at, self.number);
+        let (mut cells, mut unclosed) = (Vec::new(), None);
+        loop {
+            let (cell, open) = self.cell();
+            if open {
+                unclosed = unclosed.or(Some(cell.span.start));
+            }
+            cells.push(cell);
+            if !self.take(self.separator) {
+                break;
+            }
+        }
+        let span = Span { start: start as u32, end: self.at as u32 };
+        self.line_end();
+        Some(Line { cells, span, number, unclosed })
+    }
+
     fn take(&mut self, c: char) -> bool {
         let there = self.text[self.at..].starts_with(c);
         if there {
@@ -83,6 +102,8 @@ impl Scanner<'_> {
 
     fn line_end(&mut self) {
         let carriage = self.take('\r');
+        // A line feed may follow.
+        self.unsure |= self.at == self.text.len() && !self.text.ends_with('\n');
         if self.take('\n') || carriage {
             self.number += 1;
         }
@@ -103,6 +124,7 @@ impl Scanner<'_> {
                 let ends = [self.separator, '\n', '\r'];
                 let rest = &self.text[start..];
                 self.at = start + rest.find(ends).unwrap_or(rest.len());
+                self.unsure |= self.at == self.text.len();
                 How::Plain
             }
         };
@@ -112,12 +134,15 @@ impl Scanner<'_> {
 
     /// What the quote at this place is. It looks no further than the first lone quote; between two
     /// lone quotes there is nothing to look for, so a whole text is read in linear time.
-    fn opened(&self) -> Quote {
+    fn opened(&mut self) -> Quote {
         let width = self.quote.len_utf8();
         let start = self.at + width;
         let mut at = start;
         loop {
-            let Some(next) = self.text[at..].find(self.quote) else { return Quote::Open };
+            let Some(next) = self.text[at..].find(self.quote) else {
+                self.unsure = true;
+                return Quote::Open;
+            };
             at += next + width;
             let after = &self.text[at..];
             if after.starts_with(self.quote) {

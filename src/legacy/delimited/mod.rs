@@ -5,6 +5,7 @@
 //! too few cells is broken: it is reported, and does not refuse the others.
 
 mod cells;
+mod chunks;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use super::row::{Row, Schema, Shared, Spelling};
 use crate::error::{Error, Kind, Result};
 use cells::Line;
 pub(super) use cells::written;
+pub use chunks::Chunks;
 
 /// A row has no more cells than this.
 const MOST_CELLS: usize = 10_000;
@@ -56,10 +58,12 @@ pub(super) fn read(
     let spelling = Spelling::Delimited(dialect.clone());
     let shared = Shared::new(schema, Arc::clone(&text), names, at, spelling);
     let mut file = File { text, records: Vec::new(), broken: Vec::new() };
-    for line in lines {
+    let origin = file.text.origin;
+    for mut line in lines {
+        line.number = line.number.saturating_add(origin.lines);
         match check(dialect, &file.text, wants, &line) {
             Ok(()) => {
-                let index = file.records.len();
+                let index = file.records.len() + origin.records as usize;
                 file.records.push(Row::record(&shared, line.cells, line.span, line.number, index));
             }
             Err(error) => file.broken.push((line.span, error)),
@@ -122,7 +126,7 @@ pub(super) fn line(dialect: &Dialect, values: &[&str]) -> String {
 
 /// Line and bytes of a span, for people.
 pub(super) fn place(text: &Text, line: u32, span: Span) -> String {
-    let bytes = text.byte_range(span);
+    let bytes = text.byte_place(span);
     format!("line {line}, bytes {}..{}", bytes.start, bytes.end)
 }
 
@@ -130,9 +134,11 @@ pub(super) fn place(text: &Text, line: u32, span: Span) -> String {
 /// byte for byte and in the order of the file.
 pub fn subset(file: &File, spans: &[Span]) -> Vec<u8> {
     let text = &file.text.text;
-    let rows = file.records.iter().map(Record::span);
-    let all = rows.chain(file.broken.iter().map(|(span, _)| *span));
-    let first = all.map(|span| span.start).min().unwrap_or(text.len() as u32);
+    // Both are in the order of the file; this is asked for every record, so it must not look at all.
+    let row = file.records.first().map(Record::span);
+    let broken = file.broken.first().map(|(span, _)| *span);
+    let first = row.into_iter().chain(broken).map(|span| span.start).min();
+    let first = first.unwrap_or(text.len() as u32);
     let head = file.text.byte_range(Span { start: 0, end: first });
     let mut bytes = file.text.bytes[..head.end].to_vec();
     let mut spans = spans.to_vec();

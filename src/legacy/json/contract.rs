@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use super::{Field, FieldKind, NodeKind, Object, Schema, parse};
+use super::{Field, FieldKind, NodeKind, Object, Schema};
 use crate::error::{Error, Kind, Result};
 
 /// A JSON Schema, compiled.
@@ -132,7 +132,7 @@ impl Schema {
 
 fn located(object: &Object, node: u32, path: &str, kind: Kind, what: String) -> Error {
     let at = object.node(node).map_or(0, |n| n.span.start);
-    let place = parse::place(&object.text().text, at as usize);
+    let place = object.place(at as usize);
     let at = if path.is_empty() { place } else { format!("{path}, {place}") };
     Error::new(kind, what).at(at)
 }

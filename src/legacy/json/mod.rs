@@ -21,8 +21,8 @@ pub use contract::Contract;
 pub use edit::Editor;
 pub use object::Object;
 use object::Shared;
-use parse::Parser;
 pub(crate) use parse::{Node, NodeKind};
+use parse::{Parser, Places};
 pub use path::{List, Path, Pieces, Place, Slot};
 
 /// A body is no larger than this.
@@ -115,7 +115,12 @@ impl Schema {
         }
         let text = Text::decode(bytes, None, charsets)?;
         let (nodes, tops, broken) = read_values(&text.text)?;
-        let shared = Arc::new(Shared { schema: self.clone(), text: Arc::clone(&text), nodes });
+        let shared = Arc::new(Shared {
+            schema: self.clone(),
+            text: Arc::clone(&text),
+            nodes,
+            places: Places::default(),
+        });
         let object = |(n, root): (usize, u32)| Record::Json(Object::new(&shared, root, n as u32));
         let records = tops.into_iter().enumerate().map(object).collect();
         Ok(File { text, records, broken })
@@ -132,7 +137,12 @@ impl Schema {
         let text = Text::decode(text.as_bytes(), None, &charsets)
             .unwrap_or_else(|_| Text::fresh("{}", Charset::Utf8));
         let (nodes, tops, _) = read_values(&text.text).unwrap_or_default();
-        let shared = Arc::new(Shared { schema: free, text: Arc::clone(&text), nodes });
+        let shared = Arc::new(Shared {
+            schema: free,
+            text: Arc::clone(&text),
+            nodes,
+            places: Places::default(),
+        });
         let records = tops.into_iter().map(|root| Record::Json(Object::new(&shared, root, 0)));
         File { records: records.collect(), text, broken: Vec::new() }
     }
@@ -190,7 +200,7 @@ impl Schema {
 /// `line 3, column 5` of a value.
 pub(super) fn place_of(object: &Object, node: u32) -> String {
     let at = object.node(node).map_or(0, |n| n.span.start);
-    parse::place(&object.text().text, at as usize)
+    object.place(at as usize)
 }
 
 /// The values of a body, its objects, and what is broken among several.
@@ -204,11 +214,11 @@ fn read_values(text: &str) -> Result<Values> {
     };
     let (objects, others): (Vec<u32>, Vec<u32>) =
         tops.into_iter().partition(|top| nodes[*top as usize].kind == NodeKind::Object);
-    let mut broken = Vec::new();
+    let (mut broken, places) = (Vec::new(), Places::default());
     for other in others {
         let span = nodes[other as usize].span;
         let error = Error::new(Kind::Structure, "a record is a JSON object, this is none");
-        broken.push((span, error.at(parse::place(text, span.start as usize))));
+        broken.push((span, error.at(places.place(text, span.start as usize))));
     }
     if objects.is_empty() && broken.is_empty() && text.trim().is_empty() {
         return Err(Error::new(Kind::Structure, "the body is empty"));

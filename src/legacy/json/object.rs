@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::parse::unquoted;
+use super::parse::{Places, unquoted};
 use super::{Editor, Field, List, Node, NodeKind, Path, Pieces, Schema, Slot};
 use crate::legacy::charset::Text;
 use crate::legacy::pieces;
@@ -22,6 +22,7 @@ pub(super) struct Shared {
     pub schema: Schema,
     pub text: Arc<Text>,
     pub nodes: Vec<Node>,
+    pub places: Places,
 }
 
 impl Object {
@@ -102,12 +103,17 @@ impl Object {
         outer.piece == 0 || inner.node != outer.node || outer.piece == inner.piece
     }
 
+    /// `line 3, column 14` of a place in the text.
+    pub(super) fn place(&self, at: usize) -> String {
+        self.shared.places.place(&self.shared.text.text, at)
+    }
+
     /// `line`, `index`.
     pub fn about(&self, name: &str) -> Option<Cow<'_, str>> {
         match name {
             "line" => {
-                let before = self.shared.text.text.get(..self.span().start as usize)?;
-                let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+                let text = &self.shared.text.text;
+                let line = self.shared.places.line(text, self.span().start as usize);
                 Some(Cow::Owned(line.to_string()))
             }
             "index" => Some(Cow::Owned(self.index.to_string())),

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use super::{MOST_DEPTH, MOST_VALUES};
 use crate::error::{Error, Kind, Result};
@@ -47,6 +48,7 @@ pub(super) struct Parser<'t> {
     pub at: usize,
     end: usize,
     pub nodes: Vec<Node>,
+    places: Places,
 }
 
 impl<'t> Parser<'t> {
@@ -54,7 +56,7 @@ impl<'t> Parser<'t> {
         let span = Span::default();
         let nobody =
             Node { kind: NodeKind::Null, span, key: None, parent: 0, children: Vec::new() };
-        Parser { text, at: 0, end: text.len(), nodes: vec![nobody] }
+        Parser { text, at: 0, end: text.len(), nodes: vec![nobody], places: Places::default() }
     }
 
     /// Goes on at a place, up to another.
@@ -93,11 +95,11 @@ impl<'t> Parser<'t> {
         let start = self.at;
         if depth > MOST_DEPTH {
             let what = format!("values are nested deeper than {MOST_DEPTH}");
-            return Err(Error::new(Kind::TooLarge, what).at(place(self.text, start)));
+            return Err(Error::new(Kind::TooLarge, what).at(self.place(start)));
         }
         if self.nodes.len() > MOST_VALUES {
             let what = format!("there are more than {MOST_VALUES} values");
-            return Err(Error::new(Kind::TooLarge, what).at(place(self.text, start)));
+            return Err(Error::new(Kind::TooLarge, what).at(self.place(start)));
         }
         let node = self.nodes.len() as u32;
         let span = Span { start: start as u32, end: start as u32 };
@@ -169,7 +171,7 @@ impl<'t> Parser<'t> {
             let key = unquoted(&self.text[span.start as usize..span.end as usize]);
             if !seen.insert(key.clone()) {
                 let what = format!("the key '{key}' stands twice in one object");
-                let at = place(self.text, span.start as usize);
+                let at = self.place(span.start as usize);
                 return Err(Error::new(Kind::Structure, what).at(at));
             }
         }
@@ -264,16 +266,74 @@ impl<'t> Parser<'t> {
     }
 
     pub fn wrong(&self, what: &str) -> Error {
-        Error::new(Kind::Structure, what).at(place(self.text, self.at))
+        Error::new(Kind::Structure, what).at(self.place(self.at))
+    }
+
+    /// Line and column of a place, for people.
+    fn place(&self, at: usize) -> String {
+        self.places.place(self.text, at)
     }
 }
 
-/// `line 3, column 14`.
-pub(super) fn place(text: &str, at: usize) -> String {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |n| n + 1);
-    format!("line {line}, column {}", before[start..].chars().count() + 1)
+/// Lines and columns of a text. Every record may ask for its own, so they are counted from the next
+/// one of some places that are known.
+#[derive(Debug, Default)]
+pub(super) struct Places(OnceLock<Vec<Known>>);
+
+/// A place whose line and column are known, both from 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    at: usize,
+    line: usize,
+    column: usize,
+}
+
+/// Bytes from one known place to the next.
+const STEP: usize = 1024;
+
+impl Places {
+    /// `line 3, column 14`.
+    pub fn place(&self, text: &str, at: usize) -> String {
+        let found = self.find(text, at);
+        format!("line {}, column {}", found.line + 1, found.column + 1)
+    }
+
+    /// The line of a place, from 1.
+    pub fn line(&self, text: &str, at: usize) -> usize {
+        self.find(text, at).line + 1
+    }
+
+    fn find(&self, text: &str, at: usize) -> Known {
+        let known = self.0.get_or_init(|| {
+            let mut known = vec![Known::default()];
+            let mut here = Known::default();
+            while here.at < text.len() {
+                let mut end = (here.at + STEP).min(text.len());
+                while !text.is_char_boundary(end) {
+                    end += 1;
+                }
+                here = here.on(text, end);
+                known.push(here);
+            }
+            known
+        });
+        let after = known.partition_point(|known| known.at <= at);
+        let before = known.get(after.saturating_sub(1)).copied().unwrap_or_default();
+        before.on(text, at)
+    }
+}
+
+impl Known {
+    /// Counts on to another place.
+    fn on(self, text: &str, at: usize) -> Known {
+        let passed = text.get(self.at..at).unwrap_or_default();
+        let lines = passed.bytes().filter(|b| *b == b'\n').count();
+        let column = match passed.rfind('\n') {
+            Some(end) => passed[end + 1..].chars().count(),
+            None => self.column + passed.chars().count(),
+        };
+        Known { at, line: self.line + lines, column }
+    }
 }
 
 /// Length of the number that a text begins with.
