@@ -90,6 +90,7 @@ fn translate(file: &Path, mapping: &str) -> (Duration, u64) {
         if let Some(ended) = child.try_wait().expect("waits") {
             break ended;
         }
+        #[allow(clippy::disallowed_methods, reason = "there is no runtime here to block")]
         std::thread::sleep(LOOK);
     };
     assert!(ended.success(), "it translates the sample");

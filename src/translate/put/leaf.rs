@@ -106,14 +106,9 @@ impl<'a> Put<'a, '_> {
     }
 
     /// The time that says the zone of all others keeps saying one: its offset.
-    fn with_offset<'v>(
-        &self,
-        leaf: &'a Leaf,
-        val: Val<'v>,
-        new: &Json,
-        scope: Scope,
-    ) -> Val<'v> {
-        let (Some(Input::Slots(zone)), Input::Slots(mine)) = (&self.program().zone.from, &leaf.input)
+    fn with_offset<'v>(&self, leaf: &'a Leaf, val: Val<'v>, new: &Json, scope: Scope) -> Val<'v> {
+        let (Some(Input::Slots(zone)), Input::Slots(mine)) =
+            (&self.program().zone.from, &leaf.input)
         else {
             return val;
         };
