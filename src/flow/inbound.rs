@@ -130,10 +130,13 @@ impl Answer {
         if self.repeat {
             text += "; it came before, this is the first answer again";
         }
-        match self.journal[..] {
-            [] => {}
-            [one] => text += &format!("; journal entry {one}"),
-            [first, .., last] => text += &format!("; journal entries {first} to {last}"),
+        // Records are committed side by side, so their entries need not be in their order.
+        match (self.journal.iter().min(), self.journal.iter().max()) {
+            (Some(first), Some(last)) if first != last => {
+                text += &format!("; journal entries {first} to {last}");
+            }
+            (Some(one), _) => text += &format!("; journal entry {one}"),
+            (None, _) => {}
         }
         text
     }
