@@ -120,6 +120,8 @@ struct Spot<'p> {
     url: String,
     pointer: String,
     rule: &'p Item,
+    /// It stands in a branch, which may hold only while the list is as it is.
+    conditional: bool,
     /// The items of that rule.
     mine: Vec<usize>,
     /// How many there are in all.
@@ -161,7 +163,7 @@ fn of_list(facts: &Facts, record: &Record, bundle: &Json, rng: &mut fastrand::Rn
         leaf: None,
         pos: spot.rule.pos,
         slots: vec![each.shown.clone()],
-        decides: false,
+        decides: spot.conditional,
         keyed: !matches!(each.by, By::Position),
         names: in_key(&spot.rule.value),
     })
@@ -182,7 +184,7 @@ fn lists<'p>(
         match (&field.value, inner) {
             (Value::Object(object), _) => lists(object, inner, url, pointer, out),
             (Value::List(rules), Json::Array(items)) => {
-                of_rules(rules, items, url, pointer, out);
+                of_rules(rules, items, url, pointer, field.branch.is_some(), out);
             }
             _ => {}
         }
@@ -195,6 +197,7 @@ fn of_rules<'p>(
     items: &[Json],
     url: &str,
     pointer: &str,
+    conditional: bool,
     out: &mut Vec<Spot<'p>>,
 ) {
     let owner = |item: &Json| {
@@ -209,7 +212,7 @@ fn of_rules<'p>(
         let mine: Vec<usize> = (0..items.len()).filter(|i| owners[*i] == Some(n)).collect();
         if listed && sure && rule.branch.is_none() && !mine.is_empty() {
             let (url, pointer) = (url.to_owned(), pointer.to_owned());
-            out.push(Spot { url, pointer, rule, mine, len: items.len() });
+            out.push(Spot { url, pointer, rule, conditional, mine, len: items.len() });
         }
     }
 }
@@ -307,7 +310,9 @@ impl Edit {
                 self.decides && (aloud || value == Some(new))
             }
             What::Insert { .. } => aloud,
-            What::Remove(_) | What::Swap(..) => false,
+            // A branch that holds for several values cannot say one alone, and says so.
+            What::Remove(_) => self.decides && aloud,
+            What::Swap(..) => false,
         };
         let put_get = (want != got && !itself && !unwritable).then(|| difference(&want, &got));
         let same = self.removes() || facts.unclaimed(record) == facts.unclaimed(written);
