@@ -134,13 +134,6 @@ fn property(key: &str) -> Json {
                 "additionalProperties": false,
             }),
         ),
-        "extensions" => (
-            "URL: TYPE on ELEMENT, of extensions that only this mapping has",
-            json!({
-                "type": "object",
-                "additionalProperties": { "type": "string", "pattern": " on " },
-            }),
-        ),
         "ignore" => (
             "SLOT or pattern: reason",
             json!({

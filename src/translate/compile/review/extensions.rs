@@ -6,6 +6,7 @@ use crate::translate::compile::Compiling;
 use crate::translate::compile::text::did_you_mean;
 use crate::translate::extensions::{BASE, Declared, REGISTRY, registry};
 use crate::translate::plan::{Object, Pos, Value};
+use crate::yaml::Mark;
 
 impl Compiling<'_> {
     /// `extensions: { URL: TYPE on ELEMENT }` and the registry.
@@ -21,9 +22,15 @@ impl Compiling<'_> {
             }
             all.extend(declared);
         }
-        // A registry that cannot be read is for `tombolo definitions codes` to say.
         if let Some(file) = self.files.file(REGISTRY) {
-            all.extend(registry(&file.text).unwrap_or_default());
+            match registry(&file.text) {
+                Ok(rows) => all.extend(rows),
+                Err((line, what)) => {
+                    let file = self.report.add_file(REGISTRY, file);
+                    let mark = Mark { file, line, column: 1, length: 0 };
+                    self.report.error("M000", mark, what);
+                }
+            }
         }
         all
     }

@@ -2,6 +2,7 @@
 
 use super::mistakes::{TOP, found, in_patient, mapping_says, patient_says};
 use super::models::{MODEL, SCHEMA, files, says};
+use super::{compile_texts, render};
 
 /// A patient before other resources.
 const PATIENT: &str =
@@ -162,6 +163,18 @@ fn m023_extensions() {
         ]
     );
     assert!(declared("string")[0].starts_with("M000 m/mapping.yaml:15:15 this says no type"));
+}
+
+#[test]
+fn a_broken_registry_is_told_with_its_line() {
+    let mapping = format!("{TOP}{PATIENT}");
+    let registry = "url,type,context,title,title_zh\nlift,boolean,Address,Lift,电梯\nlift,string,Address,Lift,\n";
+    let texts = [("m/mapping.yaml", mapping.as_str()), ("_extensions.csv", registry)];
+    let found = compile_texts(&texts).expect_err("a mistake");
+    assert_eq!(
+        render(&found),
+        "error[M000]: this url has a row already\n --> _extensions.csv:3:1\n  |\n3 | lift,string,Address,Lift,\n  | ^"
+    );
 }
 
 #[test]
