@@ -141,6 +141,13 @@ fn property(key: &str) -> Json {
                 "additionalProperties": { "type": "string", "minLength": 1 },
             }),
         ),
+        "extensions" => (
+            "Extensions of its own: URL: TYPE on ELEMENT",
+            json!({
+                "type": "object",
+                "additionalProperties": { "type": "string", "pattern": r"^\S.* on \S" },
+            }),
+        ),
         _ => ("", json!({})),
     };
     let mut schema = schema;
